@@ -1,0 +1,35 @@
+"""Evidence: a read-only look at what a learner left behind. Nothing here writes to a learner's folder."""
+
+from flowcoach.evidence.answers import Answers
+from flowcoach.evidence.query import Has, Order, RunQuery
+from flowcoach.evidence.records import (
+    Dataset,
+    ExperimentRecord,
+    LoggedModel,
+    ModelVersion,
+    NotFound,
+    RegisteredModel,
+    Run,
+    Unavailable,
+)
+from flowcoach.evidence.stores import Store
+from flowcoach.evidence.view import Evidence, Experiment, Runs
+
+__all__ = [
+    "Answers",
+    "Dataset",
+    "Evidence",
+    "Experiment",
+    "ExperimentRecord",
+    "Has",
+    "LoggedModel",
+    "ModelVersion",
+    "NotFound",
+    "Order",
+    "RegisteredModel",
+    "Run",
+    "RunQuery",
+    "Runs",
+    "Store",
+    "Unavailable",
+]

@@ -1,0 +1,57 @@
+"""What a learner concluded, from `answers.toml`: one table a section, one key a question."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from flowcoach.evidence.records import NotFound
+
+FILE = "answers.toml"
+
+
+@dataclass(frozen=True)
+class Answers:
+    """The answers of a workspace, by section and question. `fault` says why the file could not be read."""
+
+    sections: dict[str, dict[str, Any]] = field(default_factory=dict)
+    fault: str | None = None
+
+    def get(self, section: str, question: str) -> Any:
+        """The answer to one question.
+
+        Raises NotFound when it was not answered, or when the file is not valid TOML.
+        """
+        where = f"{FILE}, table [“{section}”]"
+        if self.fault:
+            raise NotFound(
+                f"{FILE} cannot be read: {self.fault}.",
+                expected="valid TOML",
+                found=self.fault,
+                where=FILE,
+                advice='put text in quotes, as in name = "text"',
+            )
+        answer = self.sections.get(section, {}).get(question)
+        if answer is None or answer == "":
+            raise NotFound(
+                f"The question `{question}` has no answer yet.",
+                expected=f'`{question}` in the table ["{section}"]',
+                found="no answer",
+                where=where,
+                advice="answer it in the exercise notebook and run that cell, or edit the file",
+            )
+        return answer
+
+
+def read(folder: Path) -> Answers:
+    """Read the answers of the workspace in `folder`; a missing file means no answers yet."""
+    try:
+        with (folder / FILE).open("rb") as file:
+            tables = tomllib.load(file)
+    except FileNotFoundError:
+        return Answers()
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        return Answers(fault=str(error))
+    return Answers({name: table for name, table in tables.items() if isinstance(table, dict)})

@@ -1,0 +1,47 @@
+"""What every reader of a store can answer. Readers never write, and never create what they do not find."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from flowcoach.evidence.query import RunQuery
+from flowcoach.evidence.records import Dataset, ExperimentRecord, LoggedModel, RegisteredModel, Run
+
+
+class Store(Protocol):
+    """One place MLflow keeps runs. `address` is how it is named in messages; `warnings` is what was odd about it."""
+
+    address: str
+    warnings: tuple[str, ...]
+
+    def experiments(self) -> tuple[ExperimentRecord, ...]:
+        """All experiments, deleted ones too, ordered by id."""
+        ...
+
+    def runs(self, query: RunQuery) -> list[Run]:
+        """The runs that answer `query`, in its order."""
+        ...
+
+    def count(self, query: RunQuery) -> int:
+        """How many runs answer `query`, its limit aside."""
+        ...
+
+    def distinct_params(self, query: RunQuery, keys: tuple[str, ...]) -> int:
+        """How many different combinations of these parameters the runs of `query` log (all keys present)."""
+        ...
+
+    def registered_models(self) -> tuple[RegisteredModel, ...]:
+        """All registered models with their versions, ordered by name."""
+        ...
+
+    def datasets(self, run_id: str) -> tuple[Dataset, ...]:
+        """The datasets that a run took in."""
+        ...
+
+    def logged_models(self, run_id: str) -> tuple[LoggedModel, ...]:
+        """The models that a run logged (MLflow 3)."""
+        ...
+
+    def close(self) -> None:
+        """Give back connections and temporary copies."""
+        ...

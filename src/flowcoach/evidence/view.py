@@ -1,0 +1,255 @@
+"""The words a check is written in: evidence, experiments, runs, models; lazy questions over all stores together."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import islice
+
+from flowcoach.evidence.answers import Answers
+from flowcoach.evidence.query import Has, Order, RunQuery
+from flowcoach.evidence.records import ExperimentRecord, ModelVersion, NotFound, RegisteredModel, Run
+from flowcoach.evidence.stores import Store
+
+FINISHED = ("FINISHED",)
+
+
+@dataclass(frozen=True)
+class Runs:
+    """A lazy set of runs over one or more stores; nothing is read until it is counted, walked or reduced.
+
+    `parts` are (store, question) pairs; `place` is how messages name where the runs were looked for.
+    """
+
+    parts: tuple[tuple[Store, RunQuery], ...]
+    place: str
+
+    def finished(self) -> Runs:
+        """Only runs that came to an orderly end."""
+        return self._each(statuses=FINISHED)
+
+    def with_metric(self, *keys: str) -> Runs:
+        """Only runs with a usable value (not NaN) for each of these metrics."""
+        return self._having(*(Has("metric", key) for key in keys))
+
+    def with_param(self, key: str, value: str | None = None) -> Runs:
+        """Only runs that logged this parameter (with exactly this value, when given)."""
+        return self._having(Has("param", key, value))
+
+    def with_params(self, *keys: str) -> Runs:
+        """Only runs that logged each of these parameters."""
+        return self._having(*(Has("param", key) for key in keys))
+
+    def with_tag(self, key: str, value: str | None = None) -> Runs:
+        """Only runs that carry this tag (with exactly this value, when given)."""
+        return self._having(Has("tag", key, value))
+
+    def deleted(self) -> Runs:
+        """The deleted runs instead: no evidence, but a check may say that they were seen."""
+        return self._each(deleted=True)
+
+    def in_store(self, store: Store) -> Runs:
+        """Only the runs that lie in this store."""
+        return Runs(tuple(part for part in self.parts if part[0] is store), self.place)
+
+    def by_start(self, *, newest_first: bool = False) -> Runs:
+        """In the order they were started."""
+        return self._each(order=Order(None, newest_first))
+
+    def by_metric(self, key: str, *, highest_first: bool = False) -> Runs:
+        """Ordered by a metric, lowest first; runs without it are left out."""
+        return self._each(order=Order(key, highest_first))
+
+    def lowest(self, key: str) -> Run:
+        """The run with the lowest value of a metric. Raises NotFound when no run has it."""
+        return self._best(key, highest=False)
+
+    def highest(self, key: str) -> Run:
+        """The run with the highest value of a metric. Raises NotFound when no run has it."""
+        return self._best(key, highest=True)
+
+    def newest(self) -> Run:
+        """The run started last. Raises NotFound when there is none."""
+        return self.by_start(newest_first=True).first()
+
+    def first(self) -> Run:
+        """The first run in the order asked for. Raises NotFound when there is none."""
+        for run in self.take(1):
+            return run
+        raise NotFound("There is no such run.", expected="a run", found="none", where=self.place)
+
+    def take(self, n: int) -> list[Run]:
+        """At most the first `n` runs, in the order asked for."""
+        limited = self._each(limit=n)
+        return list(islice(limited, n))
+
+    def count(self) -> int:
+        """How many runs there are. Runs that lie in several stores count once."""
+        if len(self.parts) == 1:
+            store, query = self.parts[0]
+            return store.count(query)
+        return sum(1 for _ in self)
+
+    def distinct(self, *keys: str) -> int:
+        """How many different combinations of these parameters were logged."""
+        if len(self.parts) == 1:
+            store, query = self.parts[0]
+            return store.distinct_params(query, keys)
+        return len({tuple(run.params[key] for key in keys) for run in self.with_params(*keys)})
+
+    def with_id(self, run_id: str) -> Run | None:
+        """The run with this id among these, or None."""
+        return next((run for run in self if run.id == run_id), None)
+
+    def __iter__(self) -> Iterator[Run]:
+        """Walk the runs in order, each id once."""
+        seen: set[str] = set()
+        answers = [store.runs(query) for store, query in self.parts]
+        order = self.parts[0][1].order if self.parts else Order()
+        for run in heapq.merge(*answers, key=order.key):
+            if run.id not in seen:
+                seen.add(run.id)
+                yield run
+
+    def __bool__(self) -> bool:
+        """Whether there is any such run."""
+        return bool(self.take(1))
+
+    def _each(self, **changes: object) -> Runs:
+        return Runs(tuple((store, replace(query, **changes)) for store, query in self.parts), self.place)
+
+    def _having(self, *filters: Has) -> Runs:
+        return Runs(
+            tuple((store, replace(query, filters=(*query.filters, *filters))) for store, query in self.parts),
+            self.place,
+        )
+
+    def _best(self, key: str, *, highest: bool) -> Run:
+        for run in self.by_metric(key, highest_first=highest).take(1):
+            return run
+        newest = self.by_start(newest_first=True).take(1)
+        logged = ", ".join(f"`{name}`" for name in sorted(newest[0].metrics)) if newest else ""
+        raise NotFound(
+            f"No run there has the metric `{key}`.",
+            expected=f"runs with the metric `{key}`",
+            found=f"runs that log {logged or 'no metrics'}" if newest else "no runs",
+            where=self.place,
+            advice=f'log it under exactly this name: mlflow.log_metric("{key}", …)',
+        )
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """An experiment by name, merged over the stores that have one of that name."""
+
+    name: str
+    records: tuple[ExperimentRecord, ...]
+
+    @property
+    def runs(self) -> Runs:
+        """Its runs that were not deleted."""
+        parts = tuple(
+            (record.store, RunQuery(experiment_ids=(record.id,)))
+            for record in self.records
+            if record.store is not None
+        )
+        return Runs(parts, f"experiment “{self.name}”")
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Everything a check may look at: all stores of a workspace taken together, and the learner's answers.
+
+    `configured` is the store the workspace names; the others were discovered in its folder. `warnings` says which
+    discovered stores could not be read.
+    """
+
+    stores: tuple[Store, ...]
+    configured: Store | None = None
+    answers: Answers = Answers()
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def experiments(self) -> tuple[Experiment, ...]:
+        """The experiments that were not deleted, merged by name, in order of name."""
+        return tuple(
+            Experiment(
+                name, tuple(record for record in self._records() if record.name == name and record.active)
+            )
+            for name in sorted({record.name for record in self._records() if record.active})
+        )
+
+    def experiment(self, name: str) -> Experiment:
+        """The experiment of this name.
+
+        Raises NotFound when there is none, saying whether it was deleted or what else is there.
+        """
+        records = tuple(record for record in self._records() if record.name == name)
+        active = tuple(record for record in records if record.active)
+        if active:
+            return Experiment(name, active)
+        if records:
+            raise NotFound(
+                f"The experiment “{name}” was deleted.",
+                expected=f"an experiment called “{name}”",
+                found="it is in MLflow's trash",
+                where=", ".join(store.address for store in self.stores),
+                advice=f"bring it back: mlflow experiments restore --experiment-id {records[0].id}",
+            )
+        others = [experiment.name for experiment in self.experiments if experiment.name != "Default"]
+        raise NotFound(
+            f"There is no experiment called “{name}”.",
+            expected=f"an experiment called “{name}”",
+            found=f"experiments {', '.join(f'“{other}”' for other in others[:5])}"
+            if others
+            else "no experiment yet",
+            where=", ".join(store.address for store in self.stores) or "no store",
+            advice="check the spelling, and that your code and this workspace use the same store",
+        )
+
+    @property
+    def runs(self) -> Runs:
+        """The runs of all experiments that were not deleted."""
+        return Runs(tuple((store, RunQuery()) for store in self.stores), "all experiments")
+
+    @property
+    def models(self) -> tuple[RegisteredModel, ...]:
+        """The registered models of all stores, in order of name."""
+        found = [model for store in self.stores for model in store.registered_models()]
+        return tuple(sorted(found, key=lambda model: model.name))
+
+    def model(self, name: str) -> RegisteredModel:
+        """The registered model of this name; of several stores, the configured one's. Raises NotFound."""
+        named = [model for model in self.models if model.name == name]
+        if not named:
+            others = ", ".join(f"“{model.name}”" for model in self.models[:5])
+            raise NotFound(
+                f"There is no registered model called “{name}”.",
+                expected=f"a registered model called “{name}”",
+                found=f"registered models {others}" if others else "no registered model yet",
+                where=", ".join(store.address for store in self.stores) or "no store",
+                advice=f'register one: mlflow.register_model(…, "{name}")',
+            )
+        return next((model for model in named if model.store is self.configured), named[0])
+
+    def run_of(self, version: ModelVersion) -> Run:
+        """The run that a model version came from. Raises NotFound when it names none or it is not there."""
+        run = self.runs.with_id(version.run_id) if version.run_id else None
+        if run is None:
+            raise NotFound(
+                f"Version {version.version} of “{version.name}” points at no run that is here.",
+                expected="a version registered from a run",
+                found=f"run id {version.run_id}" if version.run_id else "no run id",
+                where=f"registered model “{version.name}”, version {version.version}",
+                advice="register it again from the run: mlflow.register_model(…)",
+            )
+        return run
+
+    def close(self) -> None:
+        """Give back what the readers hold."""
+        for store in self.stores:
+            store.close()
+
+    def _records(self) -> list[ExperimentRecord]:
+        return [record for store in self.stores for record in store.experiments()]
