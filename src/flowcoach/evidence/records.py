@@ -13,9 +13,7 @@ if TYPE_CHECKING:
 class NotFound(Exception):
     """The learner has not left this evidence (yet): a failed check, never an error of ours."""
 
-    def __init__(
-        self, message: str, *, expected: str = "", found: str = "", where: str = "", advice: str = ""
-    ) -> None:
+    def __init__(self, message: str, *, expected: str = "", found: str = "", where: str = "", advice: str = "") -> None:
         super().__init__(message)
         self.message = message
         self.expected = expected

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from flowcoach.evidence.answers import Answers
@@ -150,9 +150,7 @@ class Experiment:
     def runs(self) -> Runs:
         """Its runs that were not deleted."""
         parts = tuple(
-            (record.store, RunQuery(experiment_ids=(record.id,)))
-            for record in self.records
-            if record.store is not None
+            (record.store, RunQuery(experiment_ids=(record.id,))) for record in self.records if record.store is not None
         )
         return Runs(parts, f"experiment “{self.name}”")
 
@@ -167,16 +165,14 @@ class Evidence:
 
     stores: tuple[Store, ...]
     configured: Store | None = None
-    answers: Answers = Answers()
+    answers: Answers = field(default_factory=Answers)
     warnings: tuple[str, ...] = ()
 
     @property
     def experiments(self) -> tuple[Experiment, ...]:
         """The experiments that were not deleted, merged by name, in order of name."""
         return tuple(
-            Experiment(
-                name, tuple(record for record in self._records() if record.name == name and record.active)
-            )
+            Experiment(name, tuple(record for record in self._records() if record.name == name and record.active))
             for name in sorted({record.name for record in self._records() if record.active})
         )
 
@@ -201,9 +197,7 @@ class Evidence:
         raise NotFound(
             f"There is no experiment called “{name}”.",
             expected=f"an experiment called “{name}”",
-            found=f"experiments {', '.join(f'“{other}”' for other in others[:5])}"
-            if others
-            else "no experiment yet",
+            found=f"experiments {', '.join(f'“{other}”' for other in others[:5])}" if others else "no experiment yet",
             where=", ".join(store.address for store in self.stores) or "no store",
             advice="check the spelling, and that your code and this workspace use the same store",
         )

@@ -1,0 +1,103 @@
+"""`expect(value, …)`: say what must hold of an observed value; what does not hold carries its own explanation."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+
+class Failed(Exception):
+    """What was looked at does not hold: the learner's turn. The fields are those of a failed result."""
+
+    def __init__(self, message: str, *, expected: str, found: str, where: str = "", advice: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.expected = expected
+        self.found = found
+        self.where = where
+        self.advice = advice
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """An observed value with its name (`what`), the place it was seen (`where`) and what to try (`advice`)."""
+
+    value: Any
+    what: str
+    where: str
+    advice: str
+
+    def equals(self, other: Any) -> None:
+        """The value is exactly `other`."""
+        if self.value != other:
+            self._fail(show(other))
+
+    def differs_from(self, other: Any) -> None:
+        """The value is anything but `other`."""
+        if self.value == other:
+            self._fail(f"something other than {show(other)}")
+
+    def is_close_to(self, other: float, *, tolerance: float) -> None:
+        """The number is within `tolerance` (absolute) of `other`; NaN is close to nothing."""
+        if not abs(float(self.value) - other) <= tolerance:
+            self._fail(f"{show(other)} (within {tolerance:g})")
+
+    def is_at_least(self, least: float) -> None:
+        """The number is `least` or more; NaN is not."""
+        if not self.value >= least:
+            self._fail(f"at least {show(least)}")
+
+    def is_below(self, limit: float) -> None:
+        """The number is strictly below `limit`; NaN is not."""
+        if not self.value < limit:
+            self._fail(f"below {show(limit)}")
+
+    def is_between(self, low: float, high: float) -> None:
+        """The number lies between `low` and `high`, both included."""
+        if not low <= self.value <= high:
+            self._fail(f"between {show(low)} and {show(high)}")
+
+    def is_one_of(self, options: Collection[Any]) -> None:
+        """The value is one of `options`."""
+        if self.value not in options:
+            self._fail("one of " + ", ".join(show(option) for option in options))
+
+    def contains(self, part: Any) -> None:
+        """`part` is in the value: a text in a text, an item in a collection."""
+        if part not in self.value:
+            self._fail(f"{show(part)} in it")
+
+    def is_there(self) -> None:
+        """The value is something: not None, not empty, not zero."""
+        if not self.value:
+            self._fail("at least one")
+
+    def _fail(self, expected: str) -> NoReturn:
+        found = show(self.value)
+        what = self.what or "The value"
+        message = f"{what[0].upper()}{what[1:]}: expected {expected}, found {found}."
+        raise Failed(message, expected=expected, found=found, where=self.where, advice=self.advice)
+
+
+def expect(value: Any, what: str = "", *, where: str = "", advice: str = "") -> Expectation:
+    """Begin a sentence: `expect(rmse, "the RMSE", where=run.label).is_below(20)`.
+
+    `what` names the value in the learner's words, `where` the place to look, `advice` what to try next. Each
+    sentence raises Failed when it does not hold.
+    """
+    return Expectation(value, what, where, advice)
+
+
+def show(value: Any) -> str:
+    """A value as messages write it: numbers short but distinguishable, texts quoted, collections listed."""
+    if isinstance(value, bool) or value is None:
+        return {True: "yes", False: "no", None: "nothing"}[value]
+    if isinstance(value, float):
+        return "NaN" if math.isnan(value) else f"{value:.6g}"
+    if isinstance(value, str):
+        return f"“{value}”"
+    if isinstance(value, list | tuple | set | frozenset):
+        return ", ".join(show(item) for item in value) or "nothing"
+    return str(value)

@@ -1,0 +1,121 @@
+"""Ask checks of evidence and turn whatever happens into results."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Iterable, Sequence
+
+from flowcoach.checks.check import Check, fill
+from flowcoach.checks.expect import Failed
+from flowcoach.evidence import Evidence, NotFound, Unavailable
+from flowcoach.problem import Problem
+from flowcoach.result import CheckResult, State
+
+
+def run_checks(checks: Sequence[Check], evidence: Evidence) -> tuple[CheckResult, ...]:
+    """Run `checks` on `evidence`, and what they need; the results of just `checks` come back, in their order.
+
+    A check whose needs did not all pass is skipped and names those. Evidence that is not there fails a check, evidence
+    that did not come along skips it, and a check that breaks is an error of ours. Raises Problem only (a store that
+    vanished, say): that ends the whole look, for nothing can be checked then.
+    """
+    done: dict[str, CheckResult] = {}
+    for check in with_needs(checks):
+        done[check.id] = _run(check, evidence, done)
+    return tuple(done[check.id] for check in checks)
+
+
+def with_needs(checks: Iterable[Check]) -> list[Check]:
+    """`checks` and everything they need, needs first."""
+    ordered: dict[str, Check] = {}
+    for check in checks:
+        for need in with_needs(check.needs):
+            ordered.setdefault(need.id, need)
+        ordered.setdefault(check.id, check)
+    return list(ordered.values())
+
+
+def _run(check: Check, evidence: Evidence, done: dict[str, CheckResult]) -> CheckResult:
+    open_needs = [need for need in check.needs if done[need.id].state is not State.PASSED]
+    if open_needs:
+        titles = ", ".join(f"“{need.title}”" for need in open_needs)
+        return _result(check, State.SKIPPED, message=f"First: {titles}.", where=open_needs[0].id)
+    try:
+        check.body(evidence)
+    except (Failed, NotFound) as failure:
+        return _failed(check, evidence, failure)
+    except Unavailable as reason:
+        return _result(check, State.SKIPPED, message=f"Not checked: {reason}")
+    except Problem:
+        raise
+    except Exception as error:
+        return _broken(check, error)
+    return _result(check, State.PASSED, points=check.points)
+
+
+def _failed(check: Check, evidence: Evidence, failure: Failed | NotFound) -> CheckResult:
+    message, recognised = failure.message, None
+    for misconception in check.misconceptions:
+        try:
+            observed = misconception.recognise(evidence)
+            if observed is not None:
+                message, recognised = fill(misconception.message, observed), misconception.id
+                break
+        except (Failed, NotFound, Unavailable):
+            continue  # what it would recognise is not there
+        except Problem:
+            raise
+        except Exception as error:
+            return _broken(check, error)
+    return _result(
+        check,
+        State.FAILED,
+        message=message,
+        expected=failure.expected or None,
+        found=failure.found or None,
+        where=failure.where or None,
+        advice=failure.advice or None,
+        misconception=recognised,
+    )
+
+
+def _broken(check: Check, error: Exception) -> CheckResult:
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return _result(
+        check,
+        State.ERROR,
+        message="This check broke. That is our fault, not yours: your work is not judged by it.",
+        found=f"{type(error).__name__}: {error}",
+        where=f"{frame.name}, line {frame.lineno}",
+        advice="please report it with the line above",
+    )
+
+
+def _result(
+    check: Check,
+    state: State,
+    *,
+    points: float = 0,
+    message: str | None = None,
+    expected: str | None = None,
+    found: str | None = None,
+    where: str | None = None,
+    advice: str | None = None,
+    misconception: str | None = None,
+) -> CheckResult:
+    return CheckResult(
+        id=check.id,
+        title=check.title,
+        state=state,
+        points=points,
+        max_points=check.points,
+        bonus=check.bonus,
+        message=message,
+        expected=expected,
+        found=found,
+        where=where,
+        advice=advice,
+        misconception=misconception,
+        hints=check.hints,
+        why=check.why,
+    )
