@@ -1,7 +1,7 @@
 """Checks: the words in which a section says what must hold, and the runner that asks them of evidence."""
 
 from flowcoach.checks.check import Check, Misconception, check
-from flowcoach.checks.expect import Failed, expect
+from flowcoach.checks.expect import Failed, expect, expect_some
 from flowcoach.checks.runner import run_checks
 
-__all__ = ["Check", "Failed", "Misconception", "check", "expect", "run_checks"]
+__all__ = ["Check", "Failed", "Misconception", "check", "expect", "expect_some", "run_checks"]

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
+
+from flowcoach.evidence import NotFound
+
+Candidate = TypeVar("Candidate")
 
 
 class Failed(Exception):
@@ -49,6 +53,11 @@ class Expectation:
         if not self.value >= least:
             self._fail(f"at least {show(least)}")
 
+    def is_at_most(self, most: float) -> None:
+        """The number is `most` or less; NaN is not."""
+        if not self.value <= most:
+            self._fail(f"at most {show(most)}")
+
     def is_below(self, limit: float) -> None:
         """The number is strictly below `limit`; NaN is not."""
         if not self.value < limit:
@@ -88,6 +97,23 @@ def expect(value: Any, what: str = "", *, where: str = "", advice: str = "") -> 
     sentence raises Failed when it does not hold.
     """
     return Expectation(value, what, where, advice)
+
+
+def expect_some(candidates: Iterable[Candidate], holds: Callable[[Candidate], None]) -> None:
+    """At least one candidate holds; otherwise the last one's failure is raised, so put the newest last.
+
+    What was done wrong before, or since, never takes away what one candidate shows. No candidates at all hold
+    nothing to explain: raise the fitting NotFound before (`runs.first()` does).
+    """
+    failure: Failed | NotFound | None = None
+    for candidate in candidates:
+        try:
+            holds(candidate)
+            return
+        except (Failed, NotFound) as problem:
+            failure = problem
+    if failure is not None:
+        raise failure
 
 
 def show(value: Any) -> str:

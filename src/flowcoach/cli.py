@@ -1,0 +1,403 @@
+"""The command `flowcoach`: reads what was asked, calls, draws. No judgement is made here."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+
+from flowcoach import __version__, course, workspace
+from flowcoach.problem import Problem
+from flowcoach.result import Result, State, Trouble
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+ROOT_HELP = """Do the MLflow course and be told at once, and truthfully, what holds.
+
+\b
+A first evening:
+  flowcoach start my-course     make a workspace: your store, your trips, your exercises
+  cd my-course
+  flowcoach run 2.2             run the section's script
+  flowcoach ui                  look at what it left behind
+  flowcoach check 2.2           what holds, what does not, what to do next
+  flowcoach                     where you are, and the one next step
+
+\b
+Exit codes: 0 all passed; 1 something failed or was skipped; 2 nothing could be judged.
+"""
+
+MONTH = click.DateTime(["%Y-%m"])
+
+
+@contextmanager
+def troubles() -> Iterator[None]:
+    """Turn a Problem into one line, a next step and exit code 2; Ctrl-C into exit code 130."""
+    try:
+        yield
+    except Problem as problem:
+        _stop(problem)
+    except KeyboardInterrupt:
+        click.echo("Stopped.", err=True)
+        sys.exit(130)
+
+
+def _stop(problem: Problem) -> NoReturn:
+    click.secho(problem.cause, fg="red", err=True)
+    click.echo(f"Next: {problem.next_step}", err=True)
+    sys.exit(2)
+
+
+def _console(*, stderr: bool = False) -> Console:
+    from rich.console import Console
+
+    return Console(stderr=stderr, highlight=False, markup=False, emoji=False)
+
+
+@contextmanager
+def _progress(first: str) -> Iterator[Any]:
+    """A line that says what is being done, on standard error; a spinner on a terminal, plain lines elsewhere."""
+    console = _console(stderr=True)
+    if console.is_terminal:
+        with console.status(f"{first} …") as status:
+            yield lambda text: status.update(f"{text} …")
+    else:
+        yield lambda text: console.print(f"{text} …")
+
+
+class Sections(click.ParamType):
+    """A section or a check by its id; completes what exists."""
+
+    name = "section"
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[Any]:  # noqa: ARG002
+        """Offer the ids that begin like this."""
+        from click.shell_completion import CompletionItem
+
+        found = course.sections()
+        return [
+            CompletionItem(section.id, help=section.title) for section in found if section.id.startswith(incomplete)
+        ]
+
+
+@click.group(invoke_without_command=True, help=ROOT_HELP, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="flowcoach")
+@click.option(
+    "--workspace",
+    "folder",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="The workspace to look at; else FLOWCOACH_WORKSPACE, else the nearest folder with a flowcoach.toml.",
+)
+@click.pass_context
+def main(context: click.Context, folder: Path | None) -> None:
+    """Find out what was asked; with nothing asked, say where the learner is."""
+    context.obj = folder
+    if context.invoked_subcommand is None:
+        with troubles():
+            _status(folder)
+
+
+def _status(folder: Path | None) -> None:
+    from flowcoach.coach.status import place
+
+    try:
+        here = workspace.find(explicit=folder)
+    except Problem as problem:
+        if folder is not None:
+            raise
+        click.echo("flowcoach: a course on MLflow that checks what you really did.\n")
+        click.echo(problem.cause)
+        click.echo(f"Next: {problem.next_step}")
+        click.echo("All commands: flowcoach --help")
+        sys.exit(2)
+    result = _examine(here, ())
+    now = place(result)
+    if now is None:
+        click.echo(
+            f"All {len(result.checks)} steps hold: {result.points:g} of {result.max_points:g} points. Well done."
+        )
+        return
+    step = f"{now.section.id}, step {now.number} of {len(now.section.checks)}"
+    done = sum(check.state is State.PASSED for check in result.checks)
+    click.echo(f"{here.folder.name}: {done} of {len(result.checks)} steps hold.")
+    click.echo(f"You {'were' if now.begun else 'are'} at {step}: {now.check.title}.")
+    if now.begun:
+        click.echo(f"Next: work on that step, then flowcoach check {now.section.id}")
+    else:
+        click.echo(f"Next: flowcoach run {now.section.id}, then open {_exercise(here, now.section.id)}")
+
+
+def _exercise(here: workspace.Workspace, id: str) -> Path:
+    folder = here.folder / "exercises" / course.section(id).name
+    found = next(iter(sorted(folder.glob("*.ipynb"))), folder)
+    return found.relative_to(Path.cwd()) if found.is_relative_to(Path.cwd()) else found
+
+
+def _examine(here: workspace.Workspace, names: tuple[str, ...]) -> Result:
+    from flowcoach.evidence.discover import gather
+
+    course.select(names)  # an unknown name is said before any store is opened
+    evidence = gather(here.folder, here.store)
+    try:
+        return course.examine(names, evidence)
+    finally:
+        evidence.close()
+
+
+@main.command()
+@click.argument("names", nargs=-1, type=Sections(), metavar="[SECTION]...")
+@click.option("--json", "as_json", is_flag=True, help="Write the result as JSON (flowcoach/result/v1) instead.")
+@click.option("--junit", type=click.Path(dir_okay=False, path_type=Path), help="Also write the result as JUnit XML.")
+@click.pass_obj
+def check(folder: Path | None, names: tuple[str, ...], as_json: bool, junit: Path | None) -> None:
+    """Say what holds, what does not, and what to do next.
+
+    \b
+    flowcoach check               everything
+    flowcoach check 2.3           one section
+    flowcoach check 2.3/trials    one step
+    flowcoach check --json 2.3    for machines
+    """
+    with troubles():
+        result = None
+        try:
+            result = _examine(workspace.find(explicit=folder), names)
+        except Problem as problem:
+            result = Result(flowcoach=__version__, problem=Trouble(problem.cause, problem.next_step))
+            if not as_json and not junit:
+                raise
+        _show(result, as_json=as_json, junit=junit)
+        sys.exit(result.exit_code)
+
+
+def _show(result: Result, *, as_json: bool, junit: Path | None) -> None:
+    if junit:
+        from flowcoach.report import junit as face
+
+        try:
+            workspace.write_text(junit, face.dumps(result))
+        except OSError as error:
+            raise Problem(
+                f"{junit} cannot be written: {error.strerror}.", "name a file in a folder that exists"
+            ) from error
+    if as_json:
+        from flowcoach.report import as_json as json_face
+
+        click.echo(json_face.dumps(result), nl=False)
+        return
+    if result.problem:
+        _stop(Problem(result.problem.cause, result.problem.next_step))
+    from flowcoach.report import terminal
+
+    terminal.render(result, _console())
+
+
+@main.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Write the list as JSON.")
+def list_(as_json: bool) -> None:
+    """List the sections with their steps and points."""
+    with troubles():
+        found = [(section, section.checks) for section in course.sections()]
+        if as_json:
+            import json
+
+            listed = [
+                {
+                    "id": section.id,
+                    "title": section.title,
+                    "checks": [{"id": check.id, "title": check.title, "points": check.points} for check in checks],
+                }
+                for section, checks in found
+            ]
+            click.echo(json.dumps(listed, indent=2))
+            return
+        for section, checks in found:
+            points = sum(check.points for check in checks if not check.bonus)
+            click.secho(f"{section.id} {section.title}", bold=True, nl=False)
+            click.echo(f"  {len(checks)} steps, {points:g} points")
+            for number, check in enumerate(checks, start=1):
+                click.echo(f"  {number}. {check.title}")
+
+
+@main.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--learner", help="An id of your own; it picks which trips are yours. Random when not given.")
+@click.option("--data", type=click.Path(exists=True, file_okay=False, path_type=Path), help="A folder of real months.")
+@click.option("--months", nargs=3, type=MONTH, metavar="TRAIN VALID TEST", help="Three months, as 2023-01.")
+def start(folder: Path, learner: str | None, data: Path | None, months: tuple[Any, ...] | None) -> None:
+    """Make a workspace: your store, your trips, your exercises.
+
+    \b
+    flowcoach start my-course
+    flowcoach start my-course --data ~/taxi      on real months you have
+    """
+    from flowcoach.coach import start as coach
+
+    with troubles():
+        with _progress("Making your workspace") as say:
+            made = coach.start(
+                folder, learner=learner, data=data, months=_months(months), say=lambda t: say(_STAGES[t])
+            )
+            say("Telling Jupyter about this Python")
+            kernel = coach.register_kernel()
+        click.secho(f"Your workspace is ready: {made.folder}", bold=True)
+        click.echo(f"  tracking address  {made.own_store}")
+        click.echo(f"  your trips        {made.data}  ({', '.join(made.month_names)})")
+        click.echo(
+            f"  Jupyter kernel    {'Python (flowcoach)' if kernel else 'none: pip install flowcoach[notebooks]'}"
+        )
+        if made.store != made.own_store:
+            click.secho(f"MLFLOW_TRACKING_URI is set and wins: {made.store}", fg="yellow")
+        first = course.sections()[0].id
+        click.echo(f"\nNext:\n  cd {folder}\n  flowcoach run {first}")
+
+
+_STAGES = {"trips": "Drawing your taxi trips", "store": "Preparing your MLflow store (the slow part, once)"}
+
+
+def _months(chosen: tuple[Any, ...] | None) -> tuple[str, ...]:
+    return tuple(month.strftime("%Y-%m") for month in chosen) if chosen else workspace.MONTHS
+
+
+@main.command(context_settings={"ignore_unknown_options": True})
+@click.argument("name", type=Sections(), metavar="SECTION")
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+@click.pass_obj
+def run(folder: Path | None, name: str, arguments: tuple[str, ...]) -> None:
+    """Run a section's script in your workspace: flowcoach run 2.3."""
+    from flowcoach.coach import scripts
+
+    with troubles():
+        section = course.section(name)
+        here = workspace.find(explicit=folder)
+        scripts.require("mlflow", "sklearn", "pandas")
+        code = scripts.run(section.folder / "run.py", here, arguments)
+        if code == 0:
+            click.echo(f"\nNext: open {_exercise(here, section.id)}, or look around with flowcoach ui")
+        sys.exit(code)
+
+
+@main.command()
+@click.option("--download", is_flag=True, help="Fetch the real months from their publisher.")
+@click.option("--mirror", help="Another address to fetch from; also FLOWCOACH_MIRROR.")
+@click.pass_obj
+def data(folder: Path | None, download: bool, mirror: str | None) -> None:
+    """Show your months; make or fetch the ones that are missing.
+
+    \b
+    flowcoach data                synthetic trips, no network needed
+    flowcoach data --download     the real ones (about 1.5 MB a month)
+    """
+    from flowcoach import taxi
+    from flowcoach.coach import start as coach
+    from flowcoach.coach.scripts import require
+
+    with troubles():
+        here = workspace.find(explicit=folder)
+        if download:
+            _download(here, mirror)
+        else:
+            require("pandas", "pyarrow", "numpy")
+            for path in coach.write_months(here):
+                click.echo(f"made     {path}")
+        for path in here.months:
+            click.echo(f"{path.stat().st_size:>9,} bytes  {path}" if path.exists() else f"  missing  {path}")
+        click.echo(f"The publisher's months: {taxi.PUBLISHER}")
+
+
+def _download(here: workspace.Workspace, mirror: str | None) -> None:
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
+
+    from flowcoach import taxi
+    from flowcoach.coach.scripts import require
+
+    require("requests", "tenacity")
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
+    with Progress(*columns, console=_console(stderr=True)) as progress:
+        for name in here.month_names:
+            year, month = (int(part) for part in name.split("-"))
+            task = progress.add_task(name, total=None)
+
+            def show(done: int, total: int | None, task: Any = task) -> None:
+                progress.update(task, completed=done, total=total)
+
+            got = taxi.download(year, month, here.data, mirror=mirror or taxi.mirror(), progress=show)
+            if got.warning:
+                progress.console.print(got.warning)
+
+
+@main.command()
+@click.option("--port", type=click.IntRange(1, 65535), help="5000 when free, else any free one.")
+@click.option("--demo", "of_demo", is_flag=True, help="Look at what `flowcoach demo` left behind.")
+@click.option("--browser/--no-browser", default=True, help="Open it in your browser.")
+@click.pass_obj
+def ui(folder: Path | None, port: int | None, of_demo: bool, browser: bool) -> None:
+    """Open MLflow's UI on your store; Ctrl-C ends it."""
+    from flowcoach.coach import ui as coach
+
+    with troubles():
+        here = workspace.find(explicit=_demo_folder(folder) if of_demo else folder)
+        if here.store.startswith("http"):
+            raise Problem(f"Your store is a server already: {here.store}", f"open {here.store} in your browser")
+        chosen = coach.free_port(port) if port else coach.free_port()
+        if port and chosen != port:
+            raise Problem(f"Port {port} is taken.", "leave --port away: flowcoach ui finds a free one")
+        with coach.serve(here, chosen) as server:
+            with _progress("Starting MLflow's UI") as say:
+                say("Starting MLflow's UI (about 10 s)")
+                coach.wait_until_ready(server, chosen, here)
+            address = f"http://{coach.HOST}:{chosen}"
+            click.echo(f"MLflow shows {here.store}\n  {address}\nCtrl-C ends it.")
+            if browser:
+                click.launch(address)
+            server.wait()
+
+
+def _demo_folder(folder: Path | None) -> Path:
+    return folder or Path(".demo")
+
+
+@main.command()
+@click.option("--data", type=click.Path(exists=True, file_okay=False, path_type=Path), help="A folder of real months.")
+@click.option("--months", nargs=3, type=MONTH, metavar="TRAIN VALID TEST", help="Three months, as 2023-01.")
+@click.option("--workspace", "place", type=click.Path(file_okay=False, path_type=Path), help="Where; else ./.demo")
+@click.option("--json", "as_json", is_flag=True, help="Write the result as JSON instead.")
+@click.pass_obj
+def demo(
+    folder: Path | None, data: Path | None, months: tuple[Any, ...] | None, place: Path | None, as_json: bool
+) -> None:
+    """Play the whole course in a throw-away workspace and check it.
+
+    \b
+    flowcoach demo
+    flowcoach demo --data ~/taxi --months 2023-01 2023-02 2023-03
+    """
+    from flowcoach.coach.demo import demo as play
+
+    with troubles():
+        target = place or _demo_folder(folder)
+        with _progress("Setting the stage") as say:
+            made, result = play(
+                target, data=data, months=_months(months), say=lambda t: say(_STAGES.get(t, f"Playing {t}"))
+            )
+        _show(result, as_json=as_json, junit=None)
+        if not as_json:
+            click.echo(f"The workspace stays: {made.folder}")
+            click.echo(f"Look at it with: flowcoach ui --demo{f' --workspace {target}' if place else ''}")
+        sys.exit(result.exit_code)
+
+
+@main.command()
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def completion(shell: str) -> None:
+    """Print the completion script: flowcoach completion bash >> ~/.bashrc."""
+    from click.shell_completion import get_completion_class
+
+    kind = get_completion_class(shell)
+    if kind is not None:
+        click.echo(kind(main, {}, "flowcoach", "_FLOWCOACH_COMPLETE").source())

@@ -1,0 +1,1 @@
+"""The coach: start a workspace, run scripts in it, say what comes next, show the course at work."""

@@ -1,0 +1,57 @@
+"""The main job, end to end, in a throw-away workspace: data, every section's script and solution, the checks."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from flowcoach import course, workspace
+from flowcoach.coach import scripts
+from flowcoach.coach.start import Say, start
+from flowcoach.evidence.discover import gather
+from flowcoach.problem import Problem
+from flowcoach.result import Result
+from flowcoach.workspace import SETTINGS, Workspace
+
+
+def demo(folder: Path, *, data: Path | None, months: Sequence[str], say: Say) -> tuple[Workspace, Result]:
+    """Play a whole course in `folder` and check it; the workspace stays for a look in the UI.
+
+    `say` is told each step. Raises Problem when `folder` is somebody's work, or when a script fails.
+    """
+    scripts.require("mlflow", "optuna", "sklearn")
+    _clear(folder)
+    made = start(folder, learner="demo", data=data, months=months, say=say)
+    made = _own_store_only(made)
+    for section in course.sections():
+        say(f"{section.id} run.py")
+        scripts.run(section.folder / "run.py", made, quiet=True)
+        solution = course.root() / "solutions" / section.name / "exercise.py"
+        say(f"{section.id} exercise")
+        scripts.run(solution, made, quiet=True)
+    say("checks")
+    evidence = gather(made.folder, made.store)
+    try:
+        return made, course.examine((), evidence)
+    finally:
+        evidence.close()
+
+
+def _own_store_only(made: Workspace) -> Workspace:
+    """A demo never writes to the store that MLFLOW_TRACKING_URI names: that one is somebody's."""
+    if made.store != made.own_store:
+        raise Problem(
+            f"MLFLOW_TRACKING_URI is set to {made.store}, and a demo must not write there.",
+            "unset MLFLOW_TRACKING_URI and run the same again",
+        )
+    return made
+
+
+def _clear(folder: Path) -> None:
+    if not folder.exists() or not any(folder.iterdir()):
+        return
+    settings = folder / SETTINGS
+    if not settings.is_file() or workspace.load(folder).learner != "demo":
+        raise Problem(f"{folder} is not an earlier demo, so it stays as it is.", "name a new folder with --workspace")
+    shutil.rmtree(folder)

@@ -1,0 +1,58 @@
+"""Run a script or a module in a learner's workspace, with the addresses it needs in its environment."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from flowcoach.problem import Problem
+from flowcoach.workspace import Workspace
+
+
+def environment(workspace: Workspace) -> dict[str, str]:
+    """The environment for a process that works in `workspace`: its store, its folder, telemetry off, UTF-8."""
+    return {
+        **os.environ,
+        "FLOWCOACH_WORKSPACE": str(workspace.folder),
+        "MLFLOW_TRACKING_URI": workspace.store,
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "PYTHONUTF8": "1",
+    }
+
+
+def require(*modules: str) -> None:
+    """Make sure that these modules are installed, without importing them. Raises Problem with the install command."""
+    missing = [name for name in modules if importlib.util.find_spec(name) is None]
+    if missing:
+        raise Problem(
+            f"This needs {', '.join(missing)}, which is not installed here.",
+            f'{Path(sys.executable).name} -m pip install "flowcoach[course,notebooks]"',
+        )
+
+
+def run(script: Path, workspace: Workspace, arguments: Sequence[str] = (), *, quiet: bool = False) -> int:
+    """Run a Python script with the workspace as current folder; its exit code comes back.
+
+    With `quiet`, what it prints is kept back and shown only when it fails, in the Problem that is raised then.
+    """
+    command = [sys.executable, str(script), *arguments]
+    if not quiet:
+        return subprocess.run(command, cwd=workspace.folder, env=environment(workspace), check=False).returncode
+    done = subprocess.run(
+        command,
+        cwd=workspace.folder,
+        env=environment(workspace),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+        errors="replace",
+        check=False,
+    )
+    if done.returncode:
+        last = "\n".join(done.stdout.strip().splitlines()[-15:])
+        raise Problem(f"{script.name} of {script.parent.name} ended with an error:\n{last}", "read its last line above")
+    return 0

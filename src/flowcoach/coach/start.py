@@ -1,0 +1,178 @@
+"""Make a workspace: settings, a store that is ready, this learner's months, exercises to work in, a kernel."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import uuid
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from flowcoach import course, taxi, workspace
+from flowcoach.coach.scripts import require
+from flowcoach.problem import Problem
+from flowcoach.workspace import SETTINGS, Workspace, write_text
+
+KERNEL = "flowcoach"
+IGNORED = (
+    "data/\nmlartifacts/\n*.db\n*.db-journal\n*.db-wal\n*.db-shm\n.flowcoach/\n.ipynb_checkpoints/\n__pycache__/\n"
+)
+
+_PREPARE = """
+import sys
+from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+store = SqlAlchemyStore(sys.argv[1], sys.argv[2])
+store._dispose_engine()
+"""
+
+Say = Callable[[str], None]
+
+
+def start(
+    folder: Path,
+    *,
+    learner: str | None = None,
+    data: Path | None = None,
+    months: Sequence[str] = workspace.MONTHS,
+    trips: int = 6000,
+    say: Say = lambda _: None,
+) -> Workspace:
+    """Make `folder` a workspace, or complete the one that is there: what exists is never written over.
+
+    `learner` seeds which synthetic trips are theirs (a random id when not given). With `data`, a folder of real
+    months, no synthetic ones are made. `say` is told each step. Raises Problem for a folder that holds other things,
+    for a missing library, and when the store cannot be prepared.
+    """
+    require("mlflow", "pandas", "pyarrow", "sklearn")
+    folder = folder.resolve()
+    _claim(folder)
+    if not (folder / SETTINGS).exists():
+        write_text(folder / SETTINGS, _settings(learner or uuid.uuid4().hex[:8], data, months, trips))
+    if not (folder / ".gitignore").exists():
+        write_text(folder / ".gitignore", IGNORED)
+    made = workspace.load(folder)
+    copy_exercises(made)
+    say("trips")
+    if data is None:
+        write_months(made)
+    say("store")
+    if made.own_store.startswith("sqlite:"):
+        prepare_store(made)
+    return made
+
+
+def write_months(made: Workspace) -> list[Path]:
+    """Write the synthetic months that are missing in the workspace's data folder; the new files come back."""
+    made.data.mkdir(parents=True, exist_ok=True)
+    written = []
+    for name, path in zip(made.month_names, made.months, strict=True):
+        if not path.exists():
+            year, month = (int(part) for part in name.split("-"))
+            taxi.write(taxi.month(year, month, trips=made.trips, seed=seed(made.learner)), path)
+            written.append(path)
+    return written
+
+
+def seed(learner: str) -> int:
+    """The number that picks a learner's trips: the first 32 bits of the SHA-256 of their id."""
+    return int.from_bytes(hashlib.sha256(learner.encode()).digest()[:4], "big")
+
+
+def copy_exercises(made: Workspace) -> None:
+    """Copy each section's exercise that the workspace does not have yet, bound to the named kernel."""
+    for section in course.sections():
+        source = course.root() / "exercises" / section.name
+        target = made.folder / "exercises" / section.name
+        if not source.is_dir() or target.exists():
+            continue
+        target.mkdir(parents=True)
+        for path in source.iterdir():
+            if path.suffix == ".ipynb":
+                notebook = json.loads(path.read_text(encoding="utf-8"))
+                notebook["metadata"]["kernelspec"] = _kernelspec()
+                write_text(target / path.name, json.dumps(notebook, indent=1, ensure_ascii=False) + "\n")
+            elif path.is_file():
+                shutil.copyfile(path, target / path.name)
+
+
+def prepare_store(made: Workspace) -> None:
+    """Let the installed MLflow make the workspace's SQLite store, so that a learner's first run is instant.
+
+    The store is built beside its place and moved there when complete. The Default experiment's artifacts get a path
+    that does not depend on the current folder. Raises Problem when MLflow cannot make it.
+    """
+    path = Path(made.own_store.removeprefix("sqlite:///"))
+    if path.exists():
+        return
+    scratch = made.folder / ".flowcoach"
+    scratch.mkdir(exist_ok=True)
+    half = scratch / f"prepared-{os.getpid()}.db"
+    done = subprocess.run(
+        [sys.executable, "-c", _PREPARE, f"sqlite:///{half.as_posix()}", made.artifacts],
+        cwd=scratch,
+        env={**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true"},
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
+        check=False,
+    )
+    if done.returncode:
+        half.unlink(missing_ok=True)
+        last = done.stderr.strip().splitlines()[-1:] or ["no message"]
+        raise Problem(f"MLflow could not prepare {path}: {last[0]}", "check free disk space, then run the same again")
+    half.replace(path)
+
+
+def register_kernel() -> bool:
+    """Register the named Jupyter kernel inside this Python's own environment; False when Jupyter is not installed."""
+    in_environment = sys.prefix != sys.base_prefix
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "ipykernel", "install"),
+            *(("--sys-prefix",) if in_environment else ("--user",)),
+            *("--name", KERNEL, "--display-name", _kernelspec()["display_name"]),
+        ],
+        capture_output=True,
+        check=False,
+    )
+    return done.returncode == 0
+
+
+def _kernelspec() -> dict[str, str]:
+    return {"display_name": "Python (flowcoach)", "language": "python", "name": KERNEL}
+
+
+def _claim(folder: Path) -> None:
+    if folder.is_file():
+        raise Problem(f"{folder} is a file.", "name a new folder: flowcoach start my-course")
+    if folder.is_dir() and not (folder / SETTINGS).exists():
+        kept = [path.name for path in folder.iterdir() if path.name != ".git"]
+        if kept:
+            raise Problem(
+                f"{folder} already holds other things ({', '.join(sorted(kept)[:3])}).",
+                "name a new folder: flowcoach start my-course",
+            )
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise Problem(f"{folder} cannot be made: {error.strerror}.", "name a folder that you may write to") from error
+
+
+def _settings(learner: str, data: Path | None, months: Sequence[str], trips: int) -> str:
+    import tomlkit
+
+    document = tomlkit.document()
+    document.add(tomlkit.comment("Your flowcoach workspace. Plain text: edit it as you like."))
+    document["learner"] = learner
+    document["store"] = "sqlite:///mlflow.db"
+    table = tomlkit.table()
+    table["folder"] = str(data.resolve()) if data else "data"
+    table["months"] = list(months)
+    table["trips"] = trips
+    table["months"].comment("training, validation, test")  # pyright: ignore[reportAttributeAccessIssue]
+    document["data"] = table
+    return tomlkit.dumps(document)

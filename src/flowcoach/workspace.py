@@ -1,0 +1,138 @@
+"""The workspace: the folder a learner works in. Finding it, reading its settings, writing its answers."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from flowcoach.evidence.answers import FILE as ANSWERS
+from flowcoach.problem import Problem
+
+SETTINGS = "flowcoach.toml"
+MONTHS = ("2023-01", "2023-02", "2023-03")
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """A learner's folder and its settings.
+
+    `learner` seeds which trips are theirs. `address` is the store as the settings write it, relative paths counting
+    from the folder. `data` is the folder of the months; `month_names` are training, validation and test month, in
+    this order, as "2023-01"; `trips` is how many trips a synthetic month has.
+    """
+
+    folder: Path
+    learner: str
+    address: str
+    data: Path
+    month_names: tuple[str, ...]
+    trips: int
+
+    @property
+    def store(self) -> str:
+        """The tracking address to use: MLFLOW_TRACKING_URI when set, else the settings', made absolute."""
+        return os.environ.get("MLFLOW_TRACKING_URI") or self.own_store
+
+    @property
+    def own_store(self) -> str:
+        """The tracking address of the settings, absolute whatever folder one stands in."""
+        return absolute(self.address, self.folder)
+
+    @property
+    def artifacts(self) -> str:
+        """Where new experiments keep their files, as a URI that does not depend on the current folder."""
+        return (self.folder / "mlartifacts").as_uri()
+
+    @property
+    def months(self) -> tuple[Path, ...]:
+        """The files of the training, validation and test month."""
+        return tuple(self.data / f"green_tripdata_{name}.parquet" for name in self.month_names)
+
+    def answer(self, section: str, **answers: Any) -> None:
+        """Write answers into `answers.toml`, leaving all others as they are. The file is replaced in one step."""
+        import tomlkit
+
+        path = self.folder / ANSWERS
+        document = tomlkit.parse(path.read_text(encoding="utf-8")) if path.exists() else tomlkit.document()
+        if section not in document:
+            document[section] = tomlkit.table()
+        for question, text in answers.items():
+            document[section][question] = text  # pyright: ignore[reportIndexIssue]
+        write_text(path, tomlkit.dumps(document))
+
+
+def find(start: Path | None = None, *, explicit: Path | None = None) -> Workspace:
+    """The workspace: `explicit`, else FLOWCOACH_WORKSPACE, else the nearest parent of `start` with the settings file.
+
+    `start` is the current folder when not given. Raises Problem when there is none, or its settings cannot be read.
+    """
+    named = explicit or (Path(value) if (value := os.environ.get("FLOWCOACH_WORKSPACE")) else None)
+    if named is not None:
+        if (named / SETTINGS).is_file():
+            return load(named)
+        raise Problem(f"{named} is not a workspace: it has no {SETTINGS}.", f"make one: flowcoach start {named}")
+    here = (start or Path.cwd()).resolve()
+    for folder in (here, *here.parents):
+        if (folder / SETTINGS).is_file():
+            return load(folder)
+    raise Problem(
+        f"There is no workspace here: neither {here} nor a folder above it has a {SETTINGS}.",
+        "make one with `flowcoach start my-course`, or go into yours with cd",
+    )
+
+
+def load(folder: Path) -> Workspace:
+    """Read the settings of the workspace in `folder`. Raises Problem when they are not valid."""
+    folder = folder.resolve()
+    path = folder / SETTINGS
+    try:
+        with path.open("rb") as file:
+            settings = tomllib.load(file)
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise Problem(f"{path} is not valid TOML: {error}.", "mend that line; every value is text in quotes") from error
+    except OSError as error:
+        raise Problem(f"{path} cannot be read: {error.strerror}.", "check the file's permissions") from error
+    data = settings.get("data", {})
+    months = tuple(data.get("months", MONTHS))
+    if len(months) < 3:
+        raise Problem(
+            f"{path} names {len(months)} months; the course needs three: training, validation, test.",
+            f"set months = {list(MONTHS)} in its table [data]",
+        )
+    return Workspace(
+        folder=folder,
+        learner=str(settings.get("learner", "learner")),
+        address=str(settings.get("store", "sqlite:///mlflow.db")),
+        data=folder / str(data.get("folder", "data")),
+        month_names=months,
+        trips=int(data.get("trips", 6000)),
+    )
+
+
+def absolute(address: str, folder: Path) -> str:
+    """A tracking address whose relative file path counts from `folder`; other addresses unchanged.
+
+    SQLite addresses are SQLAlchemy's: `sqlite:///relative.db`, `sqlite:////absolute.db`, `sqlite:///C:/absolute.db`.
+    """
+    prefix = "sqlite:///"
+    if address.startswith(prefix):
+        return prefix + (folder / address.removeprefix(prefix)).as_posix()
+    if "://" in address or address.startswith("file:"):
+        return address
+    return (folder / address).as_uri()
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file in one step: a reader sees the old text or the new one, never a part."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
