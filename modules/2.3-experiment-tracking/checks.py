@@ -3,7 +3,7 @@
 from typing import Any
 
 from flowcoach.checks import check, expect, expect_some
-from flowcoach.evidence import Evidence, NotFound, Run, Runs
+from flowcoach.evidence import Evidence, Run, Runs
 
 SEARCH = "forest-search"
 FINAL = "forest-final"
@@ -97,9 +97,9 @@ def in_seconds(evidence: Evidence) -> dict[str, Any] | None:
     hints=[
         "Every trial is a run of its own: where does mlflow.start_run() have to stand?",
         "Inside the objective: open a run, log the four knobs, train, log `rmse`, return it.",
-        "study.optimize(objective, n_trials=15), with an objective like that of run.py and a RandomForestRegressor.",
+        "study.optimize(objective, n_trials=15), with an objective like that of run.py and a forest.",
     ],
-    why="A search that keeps every trial answers next month's question too: which knob mattered, and where to look on.\n"
+    why="A search that keeps every trial answers next month's question too: which knob mattered?\n"
     "Teams re-run whole searches only because nobody kept the first one.",
 )
 def trials(evidence: Evidence) -> None:
@@ -205,7 +205,8 @@ def _is_best_of(run: Run, evidence: Evidence) -> None:
 
 @best_tagged.misconception
 def tagged_the_highest(evidence: Evidence) -> dict[str, Any] | None:
-    """You tagged {run}, the trial with the highest RMSE. RMSE is an error in minutes: lower is better. Sort ascending."""
+    """You tagged {run}, the trial with the highest RMSE. RMSE is an error in minutes: lower is better.
+    Sort ascending."""
     highest = trials_in(evidence).highest("rmse")
     return {"run": highest.label} if "best_of" in highest.tags else None
 
@@ -294,8 +295,8 @@ def chosen_from_another_trial(evidence: Evidence) -> dict[str, Any] | None:
     points=1,
     hints=[
         "Autolog listens for calls to fit. When must it be switched on?",
-        "mlflow.sklearn.autolog(log_models=False), then start a run in “forest-final” and fit the pipeline inside it.",
-        "Switch it off afterwards with mlflow.sklearn.autolog(disable=True), so that it does not write into other runs.",
+        "mlflow.sklearn.autolog(log_models=False), then fit inside a run of “forest-final”.",
+        "Switch it off afterwards: mlflow.sklearn.autolog(disable=True). Else it writes into other runs too.",
     ],
     why="Autolog writes down what people forget: every default that nobody chose on purpose.\n"
     "When a library changes a default, that record is how you find out.",
@@ -397,16 +398,13 @@ def training_taken_for_validation(evidence: Evidence) -> dict[str, Any] | None:
 )
 def datasets(evidence: Evidence) -> None:
     """One run in “forest-final” names its training data and its validation data, and they differ"""
-    runs = evidence.experiment(FINAL).runs.finished().by_start()
-    named = [run for run in runs if any(dataset.context == "training" for dataset in run.datasets)]
-    if not named:
-        raise NotFound(
-            "No run there names its training data.",
-            expected='a dataset with context="training"',
-            found="none",
-            where=f"experiment “{FINAL}”",
-            advice='mlflow.log_input(dataset, context="training")',
-        )
+    named = evidence.experiment(FINAL).runs.finished().with_dataset("training").by_start()
+    expect(
+        named.count(),
+        "runs that name their training data",
+        where=f"experiment “{FINAL}”",
+        advice='mlflow.log_input(dataset, context="training")',
+    ).is_there()
     expect_some(named, _names_both)
 
 
@@ -431,7 +429,7 @@ def _names_both(run: Run) -> None:
 def same_month_twice(evidence: Evidence) -> dict[str, Any] | None:
     """Training and validation data of {run} have one digest, {digest}: they are the same trips. Make the validation
     dataset from the second month."""
-    for run in evidence.experiment(FINAL).runs.finished().by_start(newest_first=True):
+    for run in evidence.experiment(FINAL).runs.finished().with_dataset("training").by_start(newest_first=True).take(20):
         by_context = {dataset.context: dataset.digest for dataset in run.datasets}
         if "training" in by_context and by_context["training"] == by_context.get("validation"):
             return {"run": run.label, "digest": by_context["training"]}
@@ -442,7 +440,7 @@ def same_month_twice(evidence: Evidence) -> dict[str, Any] | None:
 def data_without_context(evidence: Evidence) -> dict[str, Any] | None:
     """The datasets of {run} do not say what they were for. Add context="training" and context="validation" to
     mlflow.log_input."""
-    for run in evidence.experiment(FINAL).runs.finished().by_start(newest_first=True):
+    for run in evidence.experiment(FINAL).runs.finished().by_start(newest_first=True).take(50):
         contexts = [dataset.context for dataset in run.datasets]
         if len(contexts) >= 2 and not {"training", "validation"} & set(contexts):
             return {"run": run.label}

@@ -11,7 +11,10 @@ from flowcoach.evidence.records import Run
 
 @dataclass(frozen=True)
 class Has:
-    """Runs that logged `key`; with `value`, exactly this text. `kind` is "metric", "param" or "tag"."""
+    """Runs that logged `key`; with `value`, exactly this text.
+
+    `kind` is "metric", "param" or "tag"; for "dataset", `key` is the context in which a dataset was taken in.
+    """
 
     kind: str
     key: str
@@ -21,6 +24,8 @@ class Has:
         """Whether `run` is in. A metric that is NaN counts as missing."""
         if self.kind == "metric":
             return run.has_metric(self.key)
+        if self.kind == "dataset":
+            return any(dataset.context == self.key for dataset in run.datasets)
         values = run.params if self.kind == "param" else run.tags
         return self.key in values and (self.value is None or values[self.key] == self.value)
 

@@ -45,6 +45,10 @@ class Runs:
         """Only runs that carry this tag (with exactly this value, when given)."""
         return self._having(Has("tag", key, value))
 
+    def with_dataset(self, context: str) -> Runs:
+        """Only runs that took in a dataset for this use ("training", "validation", …)."""
+        return self._having(Has("dataset", context))
+
     def deleted(self) -> Runs:
         """The deleted runs instead: no evidence, but a check may say that they were seen."""
         return self._each(deleted=True)
