@@ -12,7 +12,7 @@ from pathlib import Path
 from types import ModuleType
 
 from flowcoach import __version__
-from flowcoach.checks import Check, run_checks
+from flowcoach.checks import Check, Mistake, run_checks
 from flowcoach.evidence import Evidence
 from flowcoach.problem import Problem
 from flowcoach.result import Result, SectionResult
@@ -40,6 +40,11 @@ class Section:
         """The section's checks, in the order they are written."""
         found = vars(self.load("checks")).values()
         return tuple(value for value in found if isinstance(value, Check) and value.id.startswith(f"{self.id}/"))
+
+    @property
+    def mistakes(self) -> tuple[Mistake, ...]:
+        """The wrong states that `mistakes.py` can build, for the proof."""
+        return tuple(value for value in vars(self.load("mistakes")).values() if isinstance(value, Mistake))
 
     def load(self, name: str) -> ModuleType:
         """Load one of the section's modules by path, under a name that stays the same: flowcoach_course.s2_3.checks."""
