@@ -1,11 +1,17 @@
 """Section 2.3: tune a decision tree, let MLflow keep every trial, pick the best by a query, train it again."""
 
+import warnings
+
 import mlflow
+import mlflow.sklearn
 import optuna
+from mlflow.data.pandas_dataset import from_pandas
 from sklearn.metrics import root_mean_squared_error
 from sklearn.tree import DecisionTreeRegressor
 
 from flowcoach import taxi, workspace
+
+warnings.filterwarnings("ignore", message="The specified dataset source")  # MLflow hesitates between two equal names
 
 # 1. Where the runs go: the store of your workspace, and an experiment with a place for its files.
 here = workspace.find()
@@ -29,11 +35,11 @@ def objective(trial: optuna.Trial) -> float:
     with mlflow.start_run(run_name=f"trial-{trial.number:02d}"):
         mlflow.set_tag("model", "tree")
         mlflow.log_params(params)
-        model = taxi.pipeline(DecisionTreeRegressor(**params, random_state=42))
+        model = taxi.pipeline(DecisionTreeRegressor(random_state=42).set_params(**params))
         model.fit(train[taxi.ZONES], train[taxi.TARGET])
         rmse = root_mean_squared_error(valid[taxi.TARGET], model.predict(valid[taxi.ZONES]))
         mlflow.log_metric("rmse", rmse)
-    return rmse
+        return rmse
 
 
 # 4. Tune: Optuna proposes, we answer, MLflow remembers. The seed makes the proposals repeatable.
@@ -56,14 +62,16 @@ params = {knob: int(best.data.params[knob]) for knob in space}
 with mlflow.start_run(run_name="tree-again"):
     mlflow.set_tag("chosen_from", best.info.run_id)
     mlflow.log_params(params)
-    model = taxi.pipeline(DecisionTreeRegressor(**params, random_state=42))
+    model = taxi.pipeline(DecisionTreeRegressor(random_state=42).set_params(**params))
     model.fit(train[taxi.ZONES], train[taxi.TARGET])
     mlflow.log_metric("rmse", root_mean_squared_error(valid[taxi.TARGET], model.predict(valid[taxi.ZONES])))
 
 # 7. The same tree under autolog: one line switches it on, before the fit. Models come in section 2.4.
 mlflow.sklearn.autolog(log_models=False)
 with mlflow.start_run(run_name="tree-autologged") as run:
-    taxi.pipeline(DecisionTreeRegressor(**params, random_state=42)).fit(train[taxi.ZONES], train[taxi.TARGET])
+    taxi.pipeline(DecisionTreeRegressor(random_state=42).set_params(**params)).fit(
+        train[taxi.ZONES], train[taxi.TARGET]
+    )
 mlflow.sklearn.autolog(disable=True)
 logged = mlflow.get_run(run.info.run_id).data
 print(f"autolog wrote {len(logged.params)} parameters and {sorted(logged.metrics)}")
@@ -71,6 +79,8 @@ print(f"autolog wrote {len(logged.params)} parameters and {sorted(logged.metrics
 # 8. Say which data it saw: a digest tells two months apart even when their files have one name.
 with mlflow.start_run(run_id=run.info.run_id):
     for month, frame, path in (("training", train, train_path), ("validation", valid, valid_path)):
-        dataset = mlflow.data.from_pandas(frame, source=str(path), name=path.stem, targets=taxi.TARGET)
+        dataset = from_pandas(
+            frame.filter(items=[*taxi.ZONES, taxi.TARGET]), source=path.as_uri(), name=path.stem, targets=taxi.TARGET
+        )
         mlflow.log_input(dataset, context=month)
 print(f"{here.store} now holds {len(mlflow.search_runs(experiment_names=['tree-search']))} runs of this experiment")

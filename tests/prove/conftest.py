@@ -1,0 +1,51 @@
+"""Each section's expensive states, made once: untouched, script run, solved."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from flowcoach import course
+from flowcoach.course import Section
+from flowcoach.result import State
+from flowcoach.workspace import Workspace
+from tests.prove import stage
+
+
+@dataclass(frozen=True)
+class Solved:
+    """A workspace in which the solution was run, and what the checks said after each of its graded cells."""
+
+    here: Workspace
+    history: tuple[dict[str, State], ...]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Prove every section there is, and every mistake it can build."""
+    wanted = metafunc.config.getoption("--section")
+    sections = [course.section(wanted)] if wanted else list(course.sections())
+    if "mistake" in metafunc.fixturenames:
+        pairs = [(section, mistake) for section in sections for mistake in section.mistakes]
+        names = [f"{mistake.check_id}:{mistake.build.__name__}" for _, mistake in pairs]
+        metafunc.parametrize(("section", "mistake"), pairs, ids=names, scope="session")
+    elif "section" in metafunc.fixturenames:
+        metafunc.parametrize("section", sections, ids=[section.id for section in sections], scope="session")
+
+
+@pytest.fixture(scope="session")
+def solved(section: Section, prepared: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Solved:
+    """The section's solution, run headless as a notebook in a workspace of its own."""
+    folder = tmp_path_factory.mktemp(f"solved-{section.id}")
+    here = stage.copy(prepared, folder / "course")
+    history: list[dict[str, State]] = []
+    notebook = stage.solution_notebook(section, folder)
+    stage.run_notebook(notebook, here, lambda: history.append(stage.states(stage.examine(here, section))))
+    return Solved(here, tuple(history))
+
+
+@pytest.fixture
+def solved_copy(solved: Solved, tmp_path: Path) -> Workspace:
+    """A copy of the solved workspace to spoil."""
+    return stage.copy(solved.here, tmp_path / "course")

@@ -1,0 +1,108 @@
+"""The stage of the proof: workspaces to work in, notebooks run headless, results read from the evidence."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from flowcoach import course, workspace
+from flowcoach.coach import scripts
+from flowcoach.course import Section
+from flowcoach.evidence.discover import gather
+from flowcoach.result import CheckResult, SectionResult, State
+from flowcoach.workspace import Workspace
+
+
+def copy(source: Workspace, folder: Path) -> Workspace:
+    """A copy of a workspace to change at will."""
+    shutil.copytree(source.folder, folder)
+    return workspace.load(folder)
+
+
+def examine(here: Workspace, section: Section) -> SectionResult:
+    """What `flowcoach check` would find in the workspace."""
+    evidence = gather(here.folder, here.own_store)
+    try:
+        return course.examine((section.id,), evidence).sections[0]
+    finally:
+        evidence.close()
+
+
+def states(result: SectionResult) -> dict[str, State]:
+    """The state of each check."""
+    return {check.id: check.state for check in result.checks}
+
+
+def by_id(result: SectionResult) -> dict[str, CheckResult]:
+    """Each check's result."""
+    return {check.id: check for check in result.checks}
+
+
+def run_notebook(path: Path, here: Workspace, after_cell: Callable[[], None] = lambda: None) -> None:
+    """Run a notebook headless in the workspace; `after_cell` is called after each graded cell.
+
+    A cell that raises ends the run with nbclient's CellExecutionError.
+    """
+    import nbformat
+    from nbclient import NotebookClient
+
+    notebook = nbformat.read(path, as_version=4)
+    graded = {cell.id for cell in notebook.cells if cell.metadata.get("nbgrader", {}).get("grade")}
+
+    def done(cell: nbformat.NotebookNode, cell_index: int, **_: object) -> None:
+        if cell.id in graded:
+            after_cell()
+
+    client = NotebookClient(notebook, timeout=180, kernel_name="python3", on_cell_executed=done)
+    client.execute(cwd=str(here.folder), env=scripts.environment(here))
+
+
+def solution_notebook(section: Section, folder: Path) -> Path:
+    """The section's solution as a notebook, in `folder`."""
+    import jupytext
+    import nbformat
+
+    notebook = jupytext.read(course.root() / "solutions" / section.name / "exercise.py")
+    for position, cell in enumerate(notebook.cells):
+        cell["id"] = cell.metadata.get("nbgrader", {}).get("grade_id", f"cell-{position}")
+    path = folder / f"{section.name}.ipynb"
+    nbformat.write(notebook, path)
+    return path
+
+
+def solution_code(section: Section) -> str:
+    """The solution as one program, without the checks between its steps."""
+    text = (course.root() / "solutions" / section.name / "exercise.py").read_text(encoding="utf-8")
+    return re.sub(r"^check\(.*\)$", "", text, flags=re.MULTILINE)
+
+
+@contextmanager
+def inside(here: Workspace) -> Iterator[None]:
+    """Stand in the workspace as a learner's own process does: its folder, its store, its environment."""
+    import mlflow
+
+    before, variables = Path.cwd(), dict(os.environ)
+    address = mlflow.get_tracking_uri()
+    os.chdir(here.folder)
+    os.environ.update(scripts.environment(here))
+    mlflow.set_tracking_uri(here.own_store)
+    try:
+        yield
+    finally:
+        mlflow.set_tracking_uri(address)
+        os.chdir(before)
+        os.environ.clear()
+        os.environ.update(variables)
+
+
+def dependents(section: Section, check_id: str) -> set[str]:
+    """The checks that need this one, directly or not."""
+    found: set[str] = set()
+    for check in section.checks:  # in order, needs first
+        if any(need.id == check_id or need.id in found for need in check.needs):
+            found.add(check.id)
+    return found
