@@ -83,6 +83,11 @@ class Expectation:
         if not self.value:
             self._fail("at least one")
 
+    def satisfies(self, holds: bool, expected: str) -> None:
+        """`holds` is true; `expected` is in words, for what must not give the right answer away."""
+        if not holds:
+            self._fail(expected)
+
     def _fail(self, expected: str) -> NoReturn:
         found = show(self.value)
         what = self.what or "The value"

@@ -53,8 +53,8 @@ class Runs:
         """The deleted runs instead: no evidence, but a check may say that they were seen."""
         return self._each(deleted=True)
 
-    def in_store(self, store: Store) -> Runs:
-        """Only the runs that lie in this store."""
+    def in_store(self, store: Store | None) -> Runs:
+        """Only the runs that lie in this store (None: in no store, so no runs)."""
         return Runs(tuple(part for part in self.parts if part[0] is store), self.place)
 
     def by_start(self, *, newest_first: bool = False) -> Runs:

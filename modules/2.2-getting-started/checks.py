@@ -1,0 +1,491 @@
+"""What must hold after the exercise of section 2.2: a few Ridge runs in the right store, each saying its story."""
+
+import math
+from pathlib import PureWindowsPath
+from typing import Any
+
+from flowcoach.checks import check, expect, expect_some
+from flowcoach.evidence import Evidence, Run, Runs
+
+EXPERIMENT = "ridge-by-hand"
+SCRIPT = "train.py"
+PARAMS = ("train-data-path", "valid-data-path", "alpha")
+OTHER_NAMES = ("RMSE", "val_rmse", "valid_rmse", "validation_rmse", "rmse_val", "Validation RMSE", "mse", "loss")
+
+COMMIT = "mlflow.source.git.commit"
+AUTHOR = "mlflow.user"
+
+# Where MLflow keeps each thing, as the tables of a SQLite store of MLflow 3 show it. The newest value of a metric
+# stands in a table of its own, besides the history.
+TABLES = {
+    "experiment": ("experiments",),
+    "status": ("runs",),
+    "alpha": ("params",),
+    "rmse": ("metrics", "latest_metrics"),
+    "developer": ("tags",),
+    "commit": ("tags",),
+}
+
+
+def runs_in(evidence: Evidence) -> Runs:
+    """The runs of the experiment in the workspace's own store; copies elsewhere do not count here."""
+    return evidence.experiment(EXPERIMENT).runs.in_store(evidence.configured)
+
+
+def described_in(evidence: Evidence) -> Runs:
+    """The finished runs that say who made them and with what."""
+    return runs_in(evidence).finished().with_tag("developer").with_params(*PARAMS)
+
+
+def measured_in(evidence: Evidence) -> Runs:
+    """The described runs that also say how well it went."""
+    return described_in(evidence).with_metric("rmse")
+
+
+def scripted_in(evidence: Evidence) -> list[Run]:
+    """The measured runs that the learner's script made."""
+    return [run for run in measured_in(evidence).by_start() if _source(run) == SCRIPT]
+
+
+@check(
+    "2.2/own-store",
+    points=1,
+    hints=[
+        "Two questions before any run: into which store, and into which experiment of it?",
+        "`here.store` is the address of your workspace's store. Tell MLflow before you name the experiment.",
+        f'mlflow.set_tracking_uri(here.store), then create_experiment and set_experiment("{EXPERIMENT}") as in run.py.',
+    ],
+    why="A run in the wrong store is not lost, but nobody finds it: a blank UI is what beginners ask about most.\n"
+    "Teams set the address in one place and print it at the start of every script.",
+)
+def own_store(evidence: Evidence) -> None:
+    """The experiment “ridge-by-hand” stands in your workspace's store"""
+    stores = [record.store for record in evidence.experiment(EXPERIMENT).records if record.store]
+    expect(
+        [store.address for store in stores],
+        f"the stores that hold “{EXPERIMENT}”",
+        where="all stores in your workspace",
+        advice="mlflow.set_tracking_uri(here.store) before the experiment is named",
+    ).satisfies(evidence.configured in stores, "your workspace's store among them")
+
+
+@own_store.misconception
+def store_in_current_directory(evidence: Evidence) -> dict[str, Any] | None:
+    """“ridge-by-hand” lies in another store, {found}. Told nothing, MLflow makes a file mlflow.db in the folder where
+    you happen to be. Your workspace's store is {configured}: call mlflow.set_tracking_uri(here.store) first. The stray
+    file may stay or go."""
+    for record in evidence.experiment(EXPERIMENT).records:
+        if record.store and evidence.configured and record.store is not evidence.configured:
+            return {"found": record.store.address, "configured": evidence.configured.address}
+    return None
+
+
+@own_store.misconception
+def in_the_default_experiment(evidence: Evidence) -> dict[str, Any] | None:
+    """{run} went into the experiment “Default”: that is where runs go when no experiment was named. Name it before the
+    run starts: mlflow.set_experiment("ridge-by-hand")."""
+    for run in evidence.experiment("Default").runs.with_param("alpha").by_start(newest_first=True).take(1):
+        return {"run": run.label}
+    return None
+
+
+@check(
+    "2.2/described",
+    points=1,
+    needs=[own_store],
+    hints=[
+        "What would a colleague ask of a run before believing it? Who made it, and with what?",
+        "Inside `with mlflow.start_run():` set one tag and log three parameters. Spell the names as they stand here.",
+        'mlflow.set_tag("developer", …); mlflow.log_params({"train-data-path": …, "valid-data-path": …, "alpha": …}).',
+    ],
+    why="Half a year later the figure is still there and the person who made it has left.\n"
+    "Who and with what are the two things that no tool can find out afterwards.",
+)
+def described(evidence: Evidence) -> None:
+    """A finished run says who made it and with what: the tag `developer` and the three parameters"""
+    runs = runs_in(evidence).finished().by_start()
+    expect(
+        runs.count(),
+        "finished runs",
+        where=f"experiment “{EXPERIMENT}”",
+        advice="with mlflow.start_run(): … opens a run and ends it",
+    ).is_there()
+    expect_some(runs, _says_who_and_with_what)
+
+
+def _says_who_and_with_what(run: Run) -> None:
+    expect(run.tag("developer"), "the tag `developer`", where=f"run {run.label}", advice="write your name").is_there()
+    for name in PARAMS:
+        run.param(name)
+    expect(
+        _number(run.param("alpha")),
+        f"the number in the parameter `alpha`, “{run.param('alpha')}”",
+        where=f"run {run.label}",
+        advice="log the number that you give to Ridge",
+    ).is_at_least(0)
+
+
+@described.misconception
+def developer_as_parameter(evidence: Evidence) -> dict[str, Any] | None:
+    """In {run} `developer` is a parameter. Parameters are what the model was made with; a name changes nothing in the
+    model, so it is a tag: mlflow.set_tag("developer", …)."""
+    run = runs_in(evidence).newest()
+    return {"run": run.label} if "developer" in run.params and "developer" not in run.tags else None
+
+
+@described.misconception
+def alpha_as_tag(evidence: Evidence) -> dict[str, Any] | None:
+    """In {run} `alpha` is a tag. Tags are notes that anyone may change later; what the model was made with is a
+    parameter, written once: mlflow.log_param("alpha", …)."""
+    run = runs_in(evidence).newest()
+    return {"run": run.label} if "alpha" in run.tags and "alpha" not in run.params else None
+
+
+@described.misconception
+def underscores_for_hyphens(evidence: Evidence) -> dict[str, Any] | None:
+    """{run} logs `{found}`; the name asked for is `{wanted}`, with hyphens. To MLflow these are two parameters, and a
+    search for one never finds the other. In Python such a name needs quotes: mlflow.log_param("{wanted}", …)."""
+    run = runs_in(evidence).newest()
+    for wanted in PARAMS[:2]:
+        found = wanted.replace("-", "_")
+        if found in run.params and wanted not in run.params:
+            return {"run": run.label, "found": found, "wanted": wanted}
+    return None
+
+
+@described.misconception
+def never_ended(evidence: Evidence) -> dict[str, Any] | None:
+    """{run} is still running: somebody opened it and nobody ended it, so whatever you log next lands in it too. Call
+    mlflow.end_run() once, and open runs with `with mlflow.start_run():`, which ends them for you."""
+    return _newest_that_is(evidence, "RUNNING")
+
+
+@described.misconception
+def stopped_by_an_error(evidence: Evidence) -> dict[str, Any] | None:
+    """{run} ended with the status FAILED: an error stopped the code inside it. Read the last line of that error, mend
+    the cell and run it again. The failed run may stay; it costs nothing."""
+    return _newest_that_is(evidence, "FAILED")
+
+
+@check(
+    "2.2/measured",
+    points=2,
+    needs=[described],
+    hints=[
+        "Which of the two months tells you how good the model is on trips that it has never seen?",
+        "Fit on `train`, predict `valid`, take root_mean_squared_error of the two, log it as `rmse` in the same run.",
+        'mlflow.log_metric("rmse", root_mean_squared_error(valid[taxi.TARGET], model.predict(valid[taxi.ZONES]))).',
+    ],
+    why="A figure measured on the training month is a promise that the model only makes about the past.\n"
+    "The two paths beside it let anyone see at a glance which kind of figure it is.",
+)
+def measured(evidence: Evidence) -> None:
+    """A described run carries the metric `rmse`, in minutes, measured on another month than it learned from"""
+    expect_some(described_in(evidence).by_start(), _says_how_well)
+
+
+def _says_how_well(run: Run) -> None:
+    expect(
+        run.metric("rmse"),
+        "the RMSE in minutes",
+        where=f"run {run.label}",
+        advice="trips last 1 to 60 minutes; a Ridge on this data is wrong by 5 to 11",
+    ).is_between(2, 20)
+    expect(
+        _file(run.param("valid-data-path")),
+        "the month named by `valid-data-path`",
+        where=f"run {run.label}",
+        advice="measure on the second month, and log its path",
+    ).differs_from(_file(run.param("train-data-path")))
+
+
+@measured.misconception
+def logged_as_parameter(evidence: Evidence) -> dict[str, Any] | None:
+    """The RMSE of {run} is a parameter, not a metric. Parameters are what you choose before, metrics what you measure
+    after; only metrics can be sorted as numbers and drawn. Use mlflow.log_metric("rmse", …)."""
+    run = described_in(evidence).newest()
+    return {"run": run.label} if "rmse" in run.params and "rmse" not in run.metrics else None
+
+
+@measured.misconception
+def under_another_name(evidence: Evidence) -> dict[str, Any] | None:
+    """{run} logs `{found}`, not `rmse`. To MLflow these are two different metrics, and a table sorted by one never
+    shows the other. Log it as `rmse`."""
+    run = described_in(evidence).newest()
+    for name in OTHER_NAMES:
+        if run.has_metric(name) and not run.has_metric("rmse"):
+            return {"run": run.label, "found": name}
+    return None
+
+
+@measured.misconception
+def on_the_training_month(evidence: Evidence) -> dict[str, Any] | None:
+    """{run} learned from {month} and was measured on {month}: the same trips. It has seen every answer before, so the
+    figure looks too good. Predict `valid`, and log its path as `valid-data-path`."""
+    run = measured_in(evidence).newest()
+    month = _file(run.param("train-data-path"))
+    return {"run": run.label, "month": month} if month == _file(run.param("valid-data-path")) else None
+
+
+@measured.misconception
+def root_left_out(evidence: Evidence) -> dict[str, Any] | None:
+    """An `rmse` of {found} in {run} looks like the mean *squared* error: its root is {root} minutes. Use
+    root_mean_squared_error; the `squared=False` of older material is gone from scikit-learn."""
+    run = measured_in(evidence).newest()
+    value = run.metric("rmse")
+    if 20 < value <= 20**2:
+        return {"run": run.label, "found": f"{value:.1f}", "root": f"{value**0.5:.1f}"}
+    return None
+
+
+@check(
+    "2.2/second-alpha",
+    points=1,
+    needs=[measured],
+    hints=[
+        "One figure says little. What do you need to see what alpha does?",
+        "Another run, with another alpha both in the log and in the Ridge. Nothing else changes.",
+        "Write alpha = 100 once, above the run, and use that name twice: in log_params and in Ridge(alpha=alpha).",
+    ],
+    why="Changing one thing at a time is the whole method; the tool only remembers it for you.\n"
+    "When two things change, the better figure belongs to neither.",
+)
+def second_alpha(evidence: Evidence) -> None:
+    """Two runs with different alphas each carry their own `rmse`"""
+    runs = list(measured_in(evidence).by_start())
+    expect(
+        len(_alphas(runs)),
+        "different alphas among the measured runs",
+        where=f"experiment “{EXPERIMENT}”",
+        advice="change alpha, then run the cell again",
+    ).is_at_least(2)
+    expect(
+        len({run.metric("rmse") for run in runs}),
+        "different RMSEs among the runs of these alphas",
+        where=f"experiment “{EXPERIMENT}”",
+        advice="give the alpha that you log to the model: Ridge(alpha=alpha)",
+    ).is_at_least(2)
+
+
+@second_alpha.misconception
+def one_cell_twice(evidence: Evidence) -> dict[str, Any] | None:
+    """{count} runs are there, but all with alpha {alpha}: the same cell run again makes a second run, not a second
+    experience. Change alpha, then run it."""
+    runs = list(measured_in(evidence))
+    if len(runs) >= 2 and len(_alphas(runs)) == 1:
+        return {"count": len(runs), "alpha": runs[0].param("alpha")}
+    return None
+
+
+@second_alpha.misconception
+def alpha_only_logged(evidence: Evidence) -> dict[str, Any] | None:
+    """The runs with alpha {alphas} have one and the same RMSE, {rmse}, to the last digit: they trained the same model.
+    The new alpha reached the log but not the Ridge. Write Ridge(alpha=alpha)."""
+    runs = list(measured_in(evidence).by_start())
+    alphas = _alphas(runs)
+    if len(alphas) >= 2 and len({run.metric("rmse") for run in runs}) == 1:
+        return {
+            "alphas": " and ".join(f"{alpha:g}" for alpha in alphas[:3]),
+            "rmse": f"{runs[0].metric('rmse'):.6f}",
+        }
+    return None
+
+
+@check(
+    "2.2/from-script",
+    points=2,
+    needs=[measured],
+    hints=[
+        "MLflow notes the commit that is checked out when a script starts. What has to come before the start?",
+        "In the workspace: git init, git add train.py, git commit, and only then python train.py.",
+        "If git asks who you are: git -c user.name=me -c user.email=me@example.org commit -m “Train a ridge”.",
+    ],
+    why="A figure with a commit can be made again by anyone; a figure from a notebook can only be believed.\n"
+    "It is one line in the run, and it is the line that auditors ask for.",
+)
+def from_script(evidence: Evidence) -> None:
+    """A run with parameters and `rmse` was made by your script train.py, and names the commit it was made from"""
+    runs = scripted_in(evidence)
+    expect(
+        len(runs),
+        f"complete runs whose source is {SCRIPT}",
+        where=f"experiment “{EXPERIMENT}”",
+        advice=f"in your workspace: python {SCRIPT}, with the tag, the three parameters and rmse in it",
+    ).is_there()
+    expect_some(runs, _names_its_commit)
+
+
+def _names_its_commit(run: Run) -> None:
+    expect(
+        run.tags.get(COMMIT, ""),
+        f"the tag `{COMMIT}`",
+        where=f"run {run.label}",
+        advice=f"commit {SCRIPT}, then run it again",
+    ).is_there()
+
+
+@from_script.misconception
+def not_committed_before(evidence: Evidence) -> dict[str, Any] | None:
+    """{run} comes from train.py, but names no commit. MLflow asks git when the run starts, so a commit made afterwards
+    is too late. git init, git add train.py, git commit; then run the script once more. The old run may stay."""
+    for run in reversed(scripted_in(evidence)):
+        return {"run": run.label} if COMMIT not in run.tags else None
+    return None
+
+
+@from_script.misconception
+def script_stops_half_way(evidence: Evidence) -> dict[str, Any] | None:
+    """{run} comes from train.py, but lacks {missing}. The script has to write the whole page, as your cells did: tag,
+    three parameters, `rmse`, and come to its end without an error."""
+    for run in runs_in(evidence).by_start(newest_first=True).take(200):
+        if _source(run) == SCRIPT:
+            missing = [f"`{name}`" for name in PARAMS if name not in run.params]
+            missing += [] if "developer" in run.tags else ["`developer`"]
+            missing += [] if run.has_metric("rmse") else ["`rmse`"]
+            missing += [] if run.finished else [f"an orderly end (it is {run.status})"]
+            return {"run": run.label, "missing": ", ".join(missing)} if missing else None
+    return None
+
+
+@check(
+    "2.2/by-itself",
+    points=1,
+    needs=[from_script],
+    hints=[
+        "Open the run of train.py in the UI. Which of its details did you not write?",
+        "The run id stands at the top of its page, or in run.info.run_id; the rest are tags that begin with mlflow.",
+        f'tags = mlflow.get_run(run_id).data.tags; the commit is tags["{COMMIT}"], the author tags["{AUTHOR}"].',
+    ],
+    why="What the tool records by itself is never forgotten; what it cannot see, you have to write.\n"
+    "Knowing which is which tells you where your own discipline is needed.",
+)
+def by_itself(evidence: Evidence) -> None:
+    """You name the run of train.py by its id, with the commit and the author that MLflow noted by itself"""
+    runs = {run.id: run for run in scripted_in(evidence) if COMMIT in run.tags}
+    answer = str(evidence.answers.get("2.2", "script_run"))
+    expect(
+        answer,
+        "the answer `script_run`",
+        where="answers.toml",
+        advice=f"open the run in the UI, or ask mlflow.search_runs for the source {SCRIPT}",
+    ).satisfies(answer in runs, f"the id of a run that {SCRIPT} made from a commit")
+    for question, tag in (("commit", COMMIT), ("author", AUTHOR)):
+        text = str(evidence.answers.get("2.2", question))
+        expect(
+            text,
+            f"the answer `{question}`",
+            where="answers.toml",
+            advice=f"look at the tags of run {runs[answer].label}",
+        ).satisfies(text == runs[answer].tag(tag), f"the text of the tag {tag}")
+
+
+@by_itself.misconception
+def name_taken_for_id(evidence: Evidence) -> dict[str, Any] | None:
+    """“{found}” is a run's name. Names may repeat and can be changed; the id, 32 characters long, is what identifies a
+    run. Take run.info.run_id, or copy it from the run's page."""
+    found = str(evidence.answers.get("2.2", "script_run"))
+    return {"found": found} if found in {run.name for run in runs_in(evidence)} else None
+
+
+@by_itself.misconception
+def run_of_the_notebook(evidence: Evidence) -> dict[str, Any] | None:
+    """{run} was not made by train.py from a commit: its source is {source}. Filter the runs by
+    tags.mlflow.source.name LIKE '%train.py', or look at the column Source in the UI."""
+    run = runs_in(evidence).with_id(str(evidence.answers.get("2.2", "script_run")))
+    if run is not None and (_source(run) != SCRIPT or COMMIT not in run.tags):
+        return {"run": run.label, "source": _source(run) or "unknown"}
+    return None
+
+
+@by_itself.misconception
+def developer_taken_for_author(evidence: Evidence) -> dict[str, Any] | None:
+    """“{found}” is what you wrote into the tag `developer`. What MLflow noted by itself is `mlflow.user`: the name
+    under which the computer knows whoever ran the script. They need not agree."""
+    found = str(evidence.answers.get("2.2", "author"))
+    run = runs_in(evidence).with_id(str(evidence.answers.get("2.2", "script_run")))
+    return {"found": found} if run and found == run.tag("developer") != run.tag(AUTHOR) else None
+
+
+@check(
+    "2.2/where-it-lies",
+    points=2,
+    needs=[measured],
+    hints=[
+        "A store is a database: one table for each kind of thing. The names of the tables say a lot already.",
+        "look(“params”) shows a table. Go through the tables and find each of the six pieces in a row of its own.",
+        "What MLflow adds by itself (user, source, commit) it writes as tags, with names that begin with mlflow.",
+    ],
+    why="Whoever knows where a thing lies can back it up, query it and repair it, with or without MLflow.\n"
+    "This course's checks read exactly these tables.",
+)
+def where_it_lies(evidence: Evidence) -> None:
+    """You know the table of the store in which each of the six pieces lies"""
+    for piece in TABLES:
+        table = _table_named(evidence, piece)
+        expect(
+            table,
+            f"the table of `{piece}`",
+            where="answers.toml, `tables` of section 2.2",
+            advice="look at the tables: one of them has a row with just that",
+        ).satisfies(table in TABLES[piece], "the name of a table that holds it")
+
+
+@where_it_lies.misconception
+def tag_taken_for_parameter(evidence: Evidence) -> dict[str, Any] | None:
+    """`{piece}` is not in params: that table holds only what log_param wrote. What set_tag wrote, and what MLflow notes
+    by itself, lies in another table."""
+    for piece in ("developer", "commit"):
+        if _table_named(evidence, piece) == "params":
+            return {"piece": piece}
+    return None
+
+
+@where_it_lies.misconception
+def empty_column(evidence: Evidence) -> dict[str, Any] | None:
+    """The table runs does have a column source_version, but it is empty: it is left over from MLflow's first years. The
+    commit lies elsewhere, as a row with the key mlflow.source.git.commit."""
+    return {} if _table_named(evidence, "commit") == "runs" else None
+
+
+@where_it_lies.misconception
+def everything_in_runs(evidence: Evidence) -> dict[str, Any] | None:
+    """The table runs has one row for each run and no column for `{piece}`: how many parameters, metrics and tags a run
+    will have, nobody knows beforehand. So each of them is a row in a table of its own kind."""
+    for piece in ("alpha", "rmse", "developer"):
+        if _table_named(evidence, piece) == "runs":
+            return {"piece": piece}
+    return None
+
+
+def _table_named(evidence: Evidence, piece: str) -> str:
+    tables = evidence.answers.get("2.2", "tables")
+    return str(tables.get(piece, "")).strip().lower() if isinstance(tables, dict) else ""
+
+
+def _newest_that_is(evidence: Evidence, status: str) -> dict[str, Any] | None:
+    run = runs_in(evidence).newest()
+    return {"run": run.label} if run.status == status else None
+
+
+def _alphas(runs: list[Run]) -> list[float]:
+    """The different alphas of these runs, in order; what is no number is none."""
+    numbers = {_number(run.param("alpha")) for run in runs}
+    return sorted(number for number in numbers if not math.isnan(number))
+
+
+def _source(run: Run) -> str:
+    """The file that MLflow says made the run, without its folder, whichever system wrote it."""
+    return _file(run.tags.get("mlflow.source.name", ""))
+
+
+def _file(path: str) -> str:
+    """The last part of a path of any system."""
+    return PureWindowsPath(path).name
+
+
+def _number(text: str) -> float:
+    """The number that a parameter's text stands for, so that “1” and “1.0” are one alpha; NaN when it is none."""
+    try:
+        return float(text)
+    except ValueError:
+        return float("nan")
