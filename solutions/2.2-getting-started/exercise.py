@@ -154,7 +154,7 @@ def terminal(*words):
     if shutil.which(words[0]) is None:
         print(f"{words[0]} is not installed here; git comes from https://git-scm.com/downloads")
         return
-    done = subprocess.run(words, cwd=here.folder, capture_output=True, encoding="utf-8", errors="replace")
+    done = subprocess.run(words, check=False, cwd=here.folder, capture_output=True, encoding="utf-8", errors="replace")
     print("$", *words, "\n" + done.stdout + done.stderr)
 
 
