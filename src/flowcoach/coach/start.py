@@ -18,9 +18,7 @@ from flowcoach.problem import Problem
 from flowcoach.workspace import SETTINGS, Workspace, write_text
 
 KERNEL = "flowcoach"
-IGNORED = (
-    "data/\nmlartifacts/\n*.db\n*.db-journal\n*.db-wal\n*.db-shm\n.flowcoach/\n.ipynb_checkpoints/\n__pycache__/\n"
-)
+IGNORED = ".venv/\ndata/\nmlartifacts/\n*.db\n*.db-journal\n*.db-wal\n*.db-shm\n.flowcoach/\n.ipynb_checkpoints/\n__pycache__/\n"
 
 _PREPARE = """
 import sys
