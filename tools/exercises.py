@@ -1,0 +1,85 @@
+"""Build the exercises: stock nbgrader turns each section's hand-written source into the learner's notebook."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+
+import jupytext
+import nbformat
+from nbgrader.converters import GenerateAssignment
+from nbgrader.coursedir import CourseDirectory
+from traitlets.config import PyFileConfigLoader
+
+from flowcoach.workspace import write_text
+
+ROOT = Path(__file__).parents[1]
+KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
+
+
+def main() -> int:
+    """Write the notebooks of all sections; with --check, only say whether the committed ones are up to date."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 when an exercise is out of date")
+    only_check = parser.parse_args().check
+    with tempfile.TemporaryDirectory() as scratch:
+        exercises = build(ROOT, Path(scratch))
+    old = [path for path, text in exercises.items() if not _holds(ROOT / path, text)]
+    for path in old:
+        sys.stdout.write(f"{path.as_posix()} {'is out of date: make exercises' if only_check else 'written'}\n")
+        if not only_check:
+            (ROOT / path).parent.mkdir(parents=True, exist_ok=True)
+            write_text(ROOT / path, exercises[path])
+    if not only_check:
+        for path, text in sources(ROOT).items():
+            write_text(ROOT / path, text)
+    if not old:
+        sys.stdout.write(f"{len(exercises)} exercises are up to date\n")
+    return int(only_check and bool(old))
+
+
+def sources(course: Path) -> dict[Path, str]:
+    """The instructor's notebooks, as nbgrader's own commands want them: path inside `course`, and text."""
+    found = sorted((course / "solutions").glob("*/exercise.py"))
+    return {path.relative_to(course).with_suffix(".ipynb"): notebook(path) for path in found}
+
+
+def notebook(source: Path) -> str:
+    """The text of a notebook (format 4.5) from one in jupytext's percent format.
+
+    A cell's id is its grade_id, else its position, so that the same source gives the same bytes everywhere.
+    """
+    made = jupytext.read(source)
+    made.metadata = nbformat.from_dict({"kernelspec": KERNEL})
+    for position, cell in enumerate(made.cells):
+        cell["id"] = cell.metadata.get("nbgrader", {}).get("grade_id", f"cell-{position}")
+    return nbformat.writes(made) + "\n"
+
+
+def build(course: Path, scratch: Path) -> dict[Path, str]:
+    """The exercises of `course`, made by nbgrader in the empty folder `scratch`: path inside `course`, and text.
+
+    Nothing in `course` changes. nbgrader reads the course's own `nbgrader_config.py`, so that its commands and this
+    one agree; no gradebook is needed. Raises nbgrader's NbGraderException for a source that it does not accept.
+    """
+    config = PyFileConfigLoader("nbgrader_config.py", path=str(course)).load_config()
+    config.CourseDirectory.root = str(scratch.resolve())
+    config.CourseDirectory.assignment_id = "*"
+    config.GenerateAssignment.no_database = True
+    config.SaveCells.enabled = False
+    for path, text in sources(course).items():
+        (scratch / path).parent.mkdir(parents=True)
+        write_text(scratch / path, text)
+    GenerateAssignment(coursedir=CourseDirectory(config=config), config=config).start()
+    made = sorted((scratch / "exercises").glob("*/*.ipynb"))
+    return {path.relative_to(scratch): path.read_text(encoding="utf-8") for path in made}
+
+
+def _holds(path: Path, text: str) -> bool:
+    return path.is_file() and path.read_bytes() == text.encode()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
