@@ -6,10 +6,12 @@ import hashlib
 import json
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 import uuid
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 
 from flowcoach import course, taxi, workspace
@@ -18,7 +20,10 @@ from flowcoach.problem import Problem
 from flowcoach.workspace import SETTINGS, Workspace, write_text
 
 KERNEL = "flowcoach"
-IGNORED = ".venv/\ndata/\nmlartifacts/\n*.db\n*.db-journal\n*.db-wal\n*.db-shm\n.flowcoach/\n.ipynb_checkpoints/\n__pycache__/\n"
+IGNORED = (
+    ".venv/\ndata/\nmlartifacts/\n*.db\n*.db-journal\n*.db-wal\n*.db-shm\n"
+    ".flowcoach/\n.ipynb_checkpoints/\n__pycache__/\n"
+)
 
 _PREPARE = """
 import sys
@@ -37,12 +42,14 @@ def start(
     data: Path | None = None,
     months: Sequence[str] = workspace.MONTHS,
     trips: int = 6000,
+    store: Path | None = None,
     say: Say = lambda _: None,
 ) -> Workspace:
     """Make `folder` a workspace, or complete the one that is there: what exists is never written over.
 
     `learner` seeds which synthetic trips are theirs (a random id when not given). With `data`, a folder of real
-    months, no synthetic ones are made. `say` is told each step. Raises Problem for a folder that holds other things,
+    months, no synthetic ones are made. With `store`, one that was prepared before, that one is copied, which is
+    quicker than making it. `say` is told each step. Raises Problem for a folder that holds other things,
     for a missing library, and when the store cannot be prepared.
     """
     require("mlflow", "pandas", "pyarrow", "sklearn")
@@ -59,7 +66,7 @@ def start(
         write_months(made)
     say("store")
     if made.own_store.startswith("sqlite:"):
-        prepare_store(made)
+        prepare_store(made, store)
     return made
 
 
@@ -97,11 +104,12 @@ def copy_exercises(made: Workspace) -> None:
                 shutil.copyfile(path, target / path.name)
 
 
-def prepare_store(made: Workspace) -> None:
+def prepare_store(made: Workspace, template: Path | None = None) -> None:
     """Let the installed MLflow make the workspace's SQLite store, so that a learner's first run is instant.
 
-    The store is built beside its place and moved there when complete. The Default experiment's artifacts get a path
-    that does not depend on the current folder. Raises Problem when MLflow cannot make it.
+    The store is built beside its place, or copied from `template`, an empty one made so before, and moved there when
+    complete. The Default experiment's artifacts get a path that does not depend on the current folder. Raises Problem
+    when MLflow cannot make it.
     """
     path = Path(made.own_store.removeprefix("sqlite:///"))
     if path.exists():
@@ -109,6 +117,12 @@ def prepare_store(made: Workspace) -> None:
     scratch = made.folder / ".flowcoach"
     scratch.mkdir(exist_ok=True)
     half = scratch / f"prepared-{os.getpid()}.db"
+    if template is not None:
+        shutil.copyfile(template, half)
+        with closing(sqlite3.connect(half)) as store, store:
+            store.execute("UPDATE experiments SET artifact_location = ?", (f"{made.artifacts}/0",))
+        half.replace(path)
+        return
     done = subprocess.run(
         [sys.executable, "-c", _PREPARE, f"sqlite:///{half.as_posix()}", made.artifacts],
         cwd=scratch,
