@@ -1,0 +1,63 @@
+"""The exercises that learners get: generated, never edited, and in step with the checks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from flowcoach import course
+from flowcoach.course import Section
+from tools import exercises
+
+every_section = pytest.mark.parametrize("section", course.sections(), ids=lambda section: section.id)
+
+
+def exercise(section: Section) -> nbformat.NotebookNode:
+    path = exercises.ROOT / "exercises" / section.name / "exercise.ipynb"
+    return nbformat.read(path, as_version=nbformat.NO_CONVERT)
+
+
+def test_generating_them_again_elsewhere_changes_no_byte(tmp_path: Path) -> None:
+    committed = {
+        path.relative_to(exercises.ROOT): path.read_bytes().replace(b"\r\n", b"\n")  # git on Windows may add them
+        for path in (exercises.ROOT / "exercises").glob("*/*")
+        if path.suffix == ".ipynb"
+    }
+    assert {path: text.encode() for path, text in exercises.build(exercises.ROOT, tmp_path).items()} == committed
+
+
+@every_section
+def test_every_check_has_one_graded_cell_with_its_name_and_points(section: Section) -> None:
+    cells = [cell for cell in exercise(section).cells if cell.metadata.get("nbgrader", {}).get("grade")]
+    marks = [cell.metadata.nbgrader for cell in cells]
+    graded = [(f"{section.id}/{mark.grade_id}", mark.points) for mark in marks]
+    assert graded == [(check.id, check.points) for check in section.checks]
+    assert [cell.source for cell in cells] == [f'check("{check.id}")' for check in section.checks]
+
+
+@every_section
+def test_it_is_a_valid_notebook_with_no_id_twice(section: Section) -> None:
+    notebook = exercise(section)
+    nbformat.validate(notebook)
+    ids = [cell.id for cell in notebook.cells]
+    assert len(ids) == len(set(ids))
+
+
+@every_section
+def test_it_names_any_python_and_holds_no_output(section: Section) -> None:
+    notebook = exercise(section)
+    assert notebook.metadata == {"kernelspec": exercises.KERNEL}
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    assert all(cell.outputs == [] and cell.execution_count is None for cell in code)
+
+
+@every_section
+def test_it_gives_no_solution_away_and_every_cell_compiles(section: Section) -> None:
+    for cell in exercise(section).cells:
+        assert "SOLUTION" not in cell.source
+        if cell.cell_type == "code":
+            compile(cell.source, cell.id, "exec")
+        if cell.metadata.get("nbgrader", {}).get("solution"):
+            assert "# your code here" in cell.source

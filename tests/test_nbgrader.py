@@ -1,0 +1,133 @@
+"""Stock nbgrader, by its own commands, on every section in one course folder."""
+
+from __future__ import annotations
+
+import csv
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from flowcoach import course
+from flowcoach.course import Section
+from flowcoach.workspace import write_text
+from tools import exercises
+
+every_section = pytest.mark.parametrize("section", course.sections(), ids=lambda section: section.id)
+
+
+@dataclass(frozen=True)
+class Classroom:
+    """A course folder of nbgrader, and the scores that it exported: by learner and section."""
+
+    folder: Path
+    scores: dict[tuple[str, str], float]
+
+
+@pytest.fixture(scope="module")
+def classroom(tmp_path_factory: pytest.TempPathFactory) -> Classroom:
+    """Three learners, graded one after the other: all done, nothing done (but a borrowed store), half done."""
+    folder = tmp_path_factory.mktemp("classroom")
+    shutil.copy(exercises.ROOT / "nbgrader_config.py", folder)
+    for path, text in exercises.sources(exercises.ROOT).items():
+        (folder / path).parent.mkdir(parents=True)
+        write_text(folder / path, text)
+    nbgrader(folder, "generate_assignment", "*")
+    for section in course.sections():
+        source, released = (folder / kind / section.name / "exercise.ipynb" for kind in ("solutions", "exercises"))
+        submit(folder, "alice", section, source)
+        submit(folder, "bob", section, released)
+        submit(folder, "carol", section, half_done(source, released, folder / f"{section.name}.ipynb"))
+    nbgrader(folder, "autograde", "*", "--student", "alice")
+    for section in course.sections():
+        lend(folder / "autograded" / "alice" / section.name / "workspace", folder / "submitted" / "bob" / section.name)
+    nbgrader(folder, "autograde", "*", "--student", "bob")
+    nbgrader(folder, "autograde", "*", "--student", "carol")
+    nbgrader(folder, "generate_feedback", "*")
+    nbgrader(folder, "export")
+    with (folder / "grades.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    return Classroom(folder, {(row["student_id"], row["assignment"]): float(row["score"]) for row in rows})
+
+
+def nbgrader(folder: Path, *words: str) -> None:
+    """Run one nbgrader command in the course folder, with this Python's own programs first: nbgrader calls alembic."""
+    inherited = {k: v for k, v in os.environ.items() if k not in ("FLOWCOACH_WORKSPACE", "MLFLOW_TRACKING_URI")}
+    path = os.pathsep.join([str(Path(sys.executable).parent), inherited.get("PATH", "")])
+    environment = {**inherited, "PATH": path, "JUPYTER_CONFIG_DIR": str(folder / ".jupyter")}
+    command = [sys.executable, "-m", "nbgrader", *words]
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, encoding="utf-8", check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def submit(folder: Path, learner: str, section: Section, notebook: Path) -> None:
+    place = folder / "submitted" / learner / section.name
+    place.mkdir(parents=True)
+    shutil.copy(notebook, place / "exercise.ipynb")
+
+
+def solution_cells(notebook: nbformat.NotebookNode) -> list[nbformat.NotebookNode]:
+    return [cell for cell in notebook.cells if cell.metadata.get("nbgrader", {}).get("solution")]
+
+
+def half_done(source: Path, released: Path, target: Path) -> Path:
+    """The exercise with the first half of its solution cells filled in."""
+    answers = solution_cells(nbformat.read(source, as_version=4))
+    notebook = nbformat.read(released, as_version=4)
+    for cell, answer in list(zip(solution_cells(notebook), answers, strict=True))[: len(answers) // 2]:
+        cell.source = answer.source
+    nbformat.write(notebook, target)
+    return target
+
+
+def lend(workspace: Path, submission: Path) -> None:
+    """Put somebody's finished work beside a submitted notebook, in both places where it might be looked for."""
+    shutil.copy(workspace / "mlflow.db", submission)
+    shutil.copy(workspace / "flowcoach.toml", submission)
+    shutil.copytree(workspace, submission / "workspace")
+
+
+@every_section
+def test_the_solution_earns_full_marks(section: Section, classroom: Classroom) -> None:
+    assert classroom.scores["alice", section.name] == sum(check.points for check in section.checks)
+
+
+@every_section
+def test_the_untouched_exercise_earns_none_though_a_finished_store_lies_beside_it(
+    section: Section, classroom: Classroom
+) -> None:
+    assert classroom.scores["bob", section.name] == 0
+
+
+@every_section
+def test_half_the_work_earns_the_points_of_that_half(section: Section, classroom: Classroom) -> None:
+    done = section.checks[: len(section.checks) // 2]
+    assert classroom.scores["carol", section.name] == sum(check.points for check in done)
+
+
+@every_section
+@pytest.mark.parametrize("learner", ["alice", "bob", "carol"])
+def test_each_learner_gets_feedback_and_no_files_of_the_grader(
+    section: Section, learner: str, classroom: Classroom
+) -> None:
+    feedback = classroom.folder / "feedback" / learner / section.name
+    assert (feedback / "exercise.html").is_file()
+    assert not (feedback / "workspace").exists()
+
+
+@every_section
+def test_no_cell_of_an_untouched_exercise_raises(section: Section, classroom: Classroom) -> None:
+    graded = classroom.folder / "autograded" / "bob" / section.name / "exercise.ipynb"
+    code = [cell for cell in nbformat.read(graded, as_version=4).cells if cell.cell_type == "code"]
+    errors = [output for cell in code for output in cell.outputs if output.output_type == "error"]
+    assert errors == []
+
+
+@every_section
+def test_learners_get_no_source_of_the_solution(section: Section, classroom: Classroom) -> None:
+    assert [path.name for path in (classroom.folder / "exercises" / section.name).iterdir()] == ["exercise.ipynb"]
