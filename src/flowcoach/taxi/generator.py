@@ -6,6 +6,7 @@ hundredths of a mile and cents, so that the last bit of a platform's `exp` does 
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -13,9 +14,32 @@ import pandas as pd
 from flowcoach.taxi.city import city
 from flowcoach.taxi.frames import normalise
 
-# Difference of log-duration and relative spread of it; from April on a plausible year, not measured.
-_SLOW_BY_MONTH = (-0.009, -0.006, 0.015, 0.02, 0.04, 0.045, -0.01, -0.02, 0.04, 0.05, 0.05, 0.045)
-_SPREAD_BY_MONTH = (1.0, 1.01, 1.04, 1.04, 1.05, 1.05, 1.0, 1.0, 1.05, 1.05, 1.05, 1.05)
+
+class Season(NamedTuple):
+    """How a month differs from the average one; the months of a year follow each other in `_YEAR`."""
+
+    booked: float  # share of trips ordered by app: no flag, rate, passengers, payment nor surcharge
+    stretch: float  # of log-distance, for trips of more than a mile
+    slow_near: float  # of log-duration, up to a mile
+    slow_far: float  # of log-duration, from ten miles on
+    spread: float  # factor
+
+
+# The first three are measured; then a year that is plausible, so that there is something to drift.
+_YEAR = (
+    Season(0.063, -0.01, -0.01, -0.015, 0.98),
+    Season(0.074, 0.01, -0.01, 0.0, 0.98),
+    Season(0.063, 0.005, 0.01, 0.045, 1.02),
+    Season(0.065, 0.01, 0.01, 0.05, 1.04),
+    Season(0.065, 0.01, 0.03, 0.07, 1.05),
+    Season(0.065, 0.01, 0.03, 0.08, 1.05),
+    Season(0.07, 0.02, -0.01, 0.01, 1.0),
+    Season(0.07, 0.02, -0.02, 0.0, 1.0),
+    Season(0.065, 0.01, 0.03, 0.08, 1.05),
+    Season(0.065, 0.01, 0.03, 0.09, 1.06),
+    Season(0.065, 0.0, 0.03, 0.09, 1.06),
+    Season(0.065, 0.0, 0.02, 0.08, 1.05),
+)
 
 _RIDES_BY_WEEKDAY = (2168, 2317, 2496, 2558, 2575, 2102, 1746)  # a day, Monday first
 # fmt: off
@@ -31,19 +55,17 @@ _SLOW_BY_HOUR = np.array((  # of log-duration, on weekdays and at weekends
 ))
 # By distance in miles: mean log-minutes of metered and of booked trips, and the spread that is left around them
 # once hour and zones are known.
-_MILES = np.log((.17, .30, .44, .65, .90, 1.28, 1.74, 2.42, 3.47, 4.44, 5.89, 8.01, 11.6, 17.2, 24.0))
-_MINUTES_METERED = (.87, .98, 1.21, 1.49, 1.77, 2.06, 2.35, 2.62, 2.85, 3.00, 3.09, 3.30, 3.50, 3.69, 3.81)
-_MINUTES_BOOKED = (.87, 1.10, 1.40, 1.58, 1.77, 2.07, 2.40, 2.68, 2.93, 3.10, 3.22, 3.35, 3.54, 3.74, 3.77)
-_SPREAD = (.73, .55, .44, .34, .29, .252, .232, .234, .235, .255, .257, .252, .25, .22, .21)
+_MILES = np.log((.05, .17, .30, .44, .65, .90, 1.28, 1.74, 2.42, 3.47, 4.44, 5.89, 8.01, 11.6, 17.2, 24.0))
+_MINUTES_METERED = (1.05, .85, .98, 1.21, 1.50, 1.81, 2.08, 2.36, 2.62, 2.85, 3.00, 3.09, 3.30, 3.50, 3.69, 3.81)
+_MINUTES_BOOKED = (1.05, .85, 1.10, 1.40, 1.58, 1.77, 2.07, 2.40, 2.68, 2.93, 3.10, 3.22, 3.35, 3.54, 3.74, 3.77)
+_SPREAD = (1.1, .85, .61, .50, .38, .315, .265, .238, .238, .26, .28, .29, .27, .28, .26, .25)
 # fmt: on
 
 # Shares of all trips.
-_BOOKED = 0.067  # ordered by app: no flag, rate, passengers, payment nor surcharge
 _TOO_SHORT = 0.024
 _TOO_LONG = 0.0072
 _ABSURD = 0.00058
 _OUT_OF_MONTH = 0.0002
-_NEGATIVE = 0.0027
 
 
 @dataclass(frozen=True)
@@ -66,8 +88,8 @@ def generate(year: int, month: int, trips: int, seed: int) -> pd.DataFrame:
 
 
 def _drive(rng: np.random.RandomState, year: int, month: int, n: int) -> _Rides:
-    town = city()
-    booked = np.arange(n) >= n - round(n * _BOOKED)  # the publisher lists them last
+    town, season = city(), _YEAR[month - 1]
+    booked = np.arange(n) >= n - round(n * season.booked)  # the publisher lists them last
     vendor = np.where(rng.random_sample(n) < np.where(booked, 0.028, 0.141), 1, 2)
 
     # A meter that was never switched on: mostly vendor 1, on long trips at a price agreed beforehand.
@@ -75,7 +97,7 @@ def _drive(rng: np.random.RandomState, year: int, month: int, n: int) -> _Rides:
     unmetered = rng.random_sample(n) < chance_zero
     far = booked | (unmetered & (vendor == 1))
     place = rng.random_sample(n)
-    pair = np.where(far, np.searchsorted(town.chance_unmetered, place), np.searchsorted(town.chance, place)).clip(
+    pair = np.where(far, np.searchsorted(town.chance_booked, place), np.searchsorted(town.chance, place)).clip(
         0, len(town.miles) - 1
     )
     within = pair % (len(town.zone) + 1) == 0
@@ -84,13 +106,16 @@ def _drive(rng: np.random.RandomState, year: int, month: int, n: int) -> _Rides:
     second = rng.randint(0, 3600, n)
     second = np.where(booked, second // 60 * 60, second)
 
-    miles = np.log(town.miles[pair]) + rng.standard_t(3, n) * np.where(within, 0.38, 0.19)
+    miles = np.log(town.miles[pair]) + rng.standard_t(3, n) * np.where(within, 0.40, 0.19)
+    miles = miles + season.stretch * np.maximum(miles, 0)
+    miles = miles - 0.4 * np.maximum(miles - np.log(8), 0)  # long ways are straighter
     miles = miles.clip(np.log(0.01), np.log(40))
     expected = np.where(booked, np.interp(miles, _MILES, _MINUTES_BOOKED), np.interp(miles, _MILES, _MINUTES_METERED))
-    spread = np.interp(miles, _MILES, _SPREAD) * _SPREAD_BY_MONTH[month - 1]
+    spread = np.interp(miles, _MILES, _SPREAD) * season.spread
     noise = spread * rng.standard_t(6, n) / np.sqrt(1.5)
-    slow = town.slow[pair] + _SLOW_BY_HOUR[weekend, hour] + _SLOW_BY_MONTH[month - 1]
-    slow = slow + np.where(unmetered & (vendor == 1), 0.2, 0.0)
+    slow = town.slow[pair] + _SLOW_BY_HOUR[weekend, hour]
+    slow = slow + np.interp(miles, (0, np.log(10)), (season.slow_near, season.slow_far))
+    slow = slow + np.where(unmetered, np.where(vendor == 1, 0.4, -0.15), 0.0)
     seconds = np.rint(60 * np.exp(expected + slow + noise)).astype(np.int64)
     hundredths = np.rint(100 * np.exp(miles)).astype(np.int64)
 
