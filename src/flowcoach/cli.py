@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -35,16 +35,17 @@ Exit codes: 0 all passed; 1 something failed or was skipped; 2 nothing could be 
 MONTH = click.DateTime(["%Y-%m"])
 
 
-@contextmanager
-def troubles() -> Iterator[None]:
-    """Turn a Problem into one line, a next step and exit code 2; Ctrl-C into exit code 130."""
-    try:
-        yield
-    except Problem as problem:
-        _stop(problem)
-    except KeyboardInterrupt:
-        click.echo("Stopped.", err=True)
-        sys.exit(130)
+class Course(click.Group):
+    """A group whose commands may raise a Problem: it ends with one line, a next step and exit code 2."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run what was asked; nothing that a user can mend, and no Ctrl-C, ends in a traceback."""
+        try:
+            return super().invoke(ctx)
+        except Problem as problem:
+            _stop(problem)
+        except (KeyboardInterrupt, click.Abort):
+            _stop(Problem("Stopped: you pressed Ctrl-C.", "nothing is lost; run the same again when you like"))
 
 
 def _stop(problem: Problem) -> NoReturn:
@@ -60,14 +61,25 @@ def _console(*, stderr: bool = False) -> Console:
 
 
 @contextmanager
-def _progress(first: str) -> Iterator[Any]:
-    """A line that says what is being done, on standard error; a spinner on a terminal, plain lines elsewhere."""
+def _progress(first: str, *, steps: int) -> Iterator[Any]:
+    """Say each of `steps` on standard error as it begins: with a bar on a terminal, in plain lines elsewhere."""
     console = _console(stderr=True)
-    if console.is_terminal:
-        with console.status(f"{first} …") as status:
-            yield lambda text: status.update(f"{text} …")
-    else:
+    if not console.is_terminal:
+        console.print(f"{first} …")
         yield lambda text: console.print(f"{text} …")
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    columns = (
+        SpinnerColumn(),
+        BarColumn(20),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.description}"),
+    )
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task(f"{first} …", total=steps)
+        yield lambda text: progress.update(task, advance=1, description=f"{text} …")
 
 
 class Sections(click.ParamType):
@@ -85,7 +97,9 @@ class Sections(click.ParamType):
         ]
 
 
-@click.group(invoke_without_command=True, help=ROOT_HELP, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=Course, invoke_without_command=True, help=ROOT_HELP, context_settings={"help_option_names": ["-h", "--help"]}
+)
 @click.version_option(__version__, prog_name="flowcoach")
 @click.option(
     "--workspace",
@@ -98,8 +112,7 @@ def main(context: click.Context, folder: Path | None) -> None:
     """Find out what was asked; with nothing asked, say where the learner is."""
     context.obj = folder
     if context.invoked_subcommand is None:
-        with troubles():
-            _status(folder)
+        _status(folder)
 
 
 def _status(folder: Path | None) -> None:
@@ -129,13 +142,19 @@ def _status(folder: Path | None) -> None:
     if now.begun:
         click.echo(f"Next: work on that step, then flowcoach check {now.section.id}")
     else:
-        click.echo(f"Next: flowcoach run {now.section.id}, then open {_exercise(here, now.section.id)}")
+        click.echo(f"Next: flowcoach run {now.section.id}, then {_exercise(here, now.section.id)}")
 
 
-def _exercise(here: workspace.Workspace, id: str) -> Path:
+def _exercise(here: workspace.Workspace, id: str) -> str:
+    """What to type to open a section's exercise."""
     folder = here.folder / "exercises" / course.section(id).name
     found = next(iter(sorted(folder.glob("*.ipynb"))), folder)
-    return found.relative_to(Path.cwd()) if found.is_relative_to(Path.cwd()) else found
+    return f"jupyter notebook {_quoted(found.relative_to(Path.cwd()) if found.is_relative_to(Path.cwd()) else found)}"
+
+
+def _quoted(path: Path) -> str:
+    """A path as any shell takes it."""
+    return f'"{path}"' if " " in str(path) else str(path)
 
 
 def _examine(here: workspace.Workspace, names: tuple[str, ...]) -> Result:
@@ -163,16 +182,14 @@ def check(folder: Path | None, names: tuple[str, ...], as_json: bool, junit: Pat
     flowcoach check 2.3/trials    one step
     flowcoach check --json 2.3    for machines
     """
-    with troubles():
-        result = None
-        try:
-            result = _examine(workspace.find(explicit=folder), names)
-        except Problem as problem:
-            result = Result(flowcoach=__version__, problem=Trouble(problem.cause, problem.next_step))
-            if not as_json and not junit:
-                raise
-        _show(result, as_json=as_json, junit=junit)
-        sys.exit(result.exit_code)
+    try:
+        result = _examine(workspace.find(explicit=folder), names)
+    except Problem as problem:
+        if not as_json and not junit:
+            raise
+        result = Result(flowcoach=__version__, problem=Trouble(problem.cause, problem.next_step))
+    _show(result, as_json=as_json, junit=junit)
+    sys.exit(result.exit_code)
 
 
 def _show(result: Result, *, as_json: bool, junit: Path | None) -> None:
@@ -201,27 +218,26 @@ def _show(result: Result, *, as_json: bool, junit: Path | None) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Write the list as JSON.")
 def list_(as_json: bool) -> None:
     """List the sections with their steps and points."""
-    with troubles():
-        found = [(section, section.checks) for section in course.sections()]
-        if as_json:
-            import json
+    found = [(section, section.checks) for section in course.sections()]
+    if as_json:
+        import json
 
-            listed = [
-                {
-                    "id": section.id,
-                    "title": section.title,
-                    "checks": [{"id": check.id, "title": check.title, "points": check.points} for check in checks],
-                }
-                for section, checks in found
-            ]
-            click.echo(json.dumps(listed, indent=2))
-            return
-        for section, checks in found:
-            points = sum(check.points for check in checks if not check.bonus)
-            click.secho(f"{section.id} {section.title}", bold=True, nl=False)
-            click.echo(f"  {len(checks)} steps, {points:g} points")
-            for number, check in enumerate(checks, start=1):
-                click.echo(f"  {number}. {check.title}")
+        listed = [
+            {
+                "id": section.id,
+                "title": section.title,
+                "checks": [{"id": check.id, "title": check.title, "points": check.points} for check in checks],
+            }
+            for section, checks in found
+        ]
+        click.echo(json.dumps(listed, indent=2))
+        return
+    for section, checks in found:
+        points = sum(check.points for check in checks if not check.bonus)
+        click.secho(f"{section.id} {section.title}", bold=True, nl=False)
+        click.echo(f"  {len(checks)} steps, {points:g} points")
+        for number, check in enumerate(checks, start=1):
+            click.echo(f"  {number}. {check.title}")
 
 
 @main.command()
@@ -238,23 +254,17 @@ def start(folder: Path, learner: str | None, data: Path | None, months: tuple[An
     """
     from flowcoach.coach import start as coach
 
-    with troubles():
-        with _progress("Making your workspace") as say:
-            made = coach.start(
-                folder, learner=learner, data=data, months=_months(months), say=lambda t: say(_STAGES[t])
-            )
-            say("Telling Jupyter about this Python")
-            kernel = coach.register_kernel()
-        click.secho(f"Your workspace is ready: {made.folder}", bold=True)
-        click.echo(f"  tracking address  {made.own_store}")
-        click.echo(f"  your trips        {made.data}  ({', '.join(made.month_names)})")
-        click.echo(
-            f"  Jupyter kernel    {'Python (flowcoach)' if kernel else 'none: pip install flowcoach[notebooks]'}"
-        )
-        if made.store != made.own_store:
-            click.secho(f"MLFLOW_TRACKING_URI is set and wins: {made.store}", fg="yellow")
-        first = course.sections()[0].id
-        click.echo(f"\nNext:\n  cd {folder}\n  flowcoach run {first}")
+    with _progress("Making your workspace", steps=4) as say:
+        made = coach.start(folder, learner=learner, data=data, months=_months(months), say=lambda t: say(_STAGES[t]))
+        say("Telling Jupyter about this Python")
+        kernel = coach.register_kernel()
+    click.secho(f"Your workspace is ready: {made.folder}", bold=True)
+    click.echo(f"  tracking address  {made.own_store}")
+    click.echo(f"  your trips        {made.data}  ({', '.join(made.month_names)})")
+    click.echo(f"  Jupyter kernel    {'Python (flowcoach)' if kernel else 'none: pip install flowcoach[notebooks]'}")
+    if made.store != made.own_store:
+        click.secho(f"MLFLOW_TRACKING_URI is set and wins: {made.store}", fg="yellow")
+    click.echo(f"\nNext:\n  cd {_quoted(folder)}\n  flowcoach run {course.sections()[0].id}")
 
 
 _STAGES = {"trips": "Drawing your taxi trips", "store": "Preparing your MLflow store (the slow part, once)"}
@@ -264,22 +274,20 @@ def _months(chosen: tuple[Any, ...] | None) -> tuple[str, ...]:
     return tuple(month.strftime("%Y-%m") for month in chosen) if chosen else workspace.MONTHS
 
 
-@main.command(context_settings={"ignore_unknown_options": True})
+@main.command()
 @click.argument("name", type=Sections(), metavar="SECTION")
-@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 @click.pass_obj
-def run(folder: Path | None, name: str, arguments: tuple[str, ...]) -> None:
+def run(folder: Path | None, name: str) -> None:
     """Run a section's script in your workspace: flowcoach run 2.3."""
     from flowcoach.coach import scripts
 
-    with troubles():
-        section = course.section(name)
-        here = workspace.find(explicit=folder)
-        scripts.require("mlflow", "sklearn", "pandas")
-        code = scripts.run(section.folder / "run.py", here, arguments)
-        if code == 0:
-            click.echo(f"\nNext: open {_exercise(here, section.id)}, or look around with flowcoach ui")
-        sys.exit(code)
+    section = course.section(name)
+    here = workspace.find(explicit=folder)
+    scripts.require("mlflow", "optuna", "pandas", "sklearn")
+    code = scripts.run(section.folder / "run.py", here)
+    if code == 0:
+        click.echo(f"\nNext: {_exercise(here, section.id)}, or look around with flowcoach ui")
+    sys.exit(code)
 
 
 @main.command()
@@ -293,21 +301,16 @@ def data(folder: Path | None, download: bool, mirror: str | None) -> None:
     flowcoach data                synthetic trips, no network needed
     flowcoach data --download     the real ones (about 1.5 MB a month)
     """
-    from flowcoach import taxi
-    from flowcoach.coach import start as coach
-    from flowcoach.coach.scripts import require
+    here = workspace.find(explicit=folder)
+    if download:
+        _download(here, mirror)
+    else:
+        from flowcoach.coach import start as coach
 
-    with troubles():
-        here = workspace.find(explicit=folder)
-        if download:
-            _download(here, mirror)
-        else:
-            require("pandas", "pyarrow", "numpy")
-            for path in coach.write_months(here):
-                click.echo(f"made     {path}")
-        for path in here.months:
-            click.echo(f"{path.stat().st_size:>9,} bytes  {path}" if path.exists() else f"  missing  {path}")
-        click.echo(f"The publisher's months: {taxi.PUBLISHER}")
+        for path in coach.write_months(here):
+            click.echo(f"made     {path}")
+    for path in here.months:
+        click.echo(f"{path.stat().st_size:>9,} bytes  {path}")
 
 
 def _download(here: workspace.Workspace, mirror: str | None) -> None:
@@ -316,7 +319,7 @@ def _download(here: workspace.Workspace, mirror: str | None) -> None:
     from flowcoach import taxi
     from flowcoach.coach.scripts import require
 
-    require("requests", "tenacity")
+    require("requests", "tenacity", "pyarrow")
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
     with Progress(*columns, console=_console(stderr=True)) as progress:
         for name in here.month_names:
@@ -340,21 +343,23 @@ def ui(folder: Path | None, port: int | None, of_demo: bool, browser: bool) -> N
     """Open MLflow's UI on your store; Ctrl-C ends it."""
     from flowcoach.coach import ui as coach
 
-    with troubles():
-        here = workspace.find(explicit=_demo_folder(folder) if of_demo else folder)
-        if here.store.startswith("http"):
-            raise Problem(f"Your store is a server already: {here.store}", f"open {here.store} in your browser")
-        chosen = coach.free_port(port) if port else coach.free_port()
-        if port and chosen != port:
-            raise Problem(f"Port {port} is taken.", "leave --port away: flowcoach ui finds a free one")
-        with coach.serve(here, chosen) as server:
-            with _progress("Starting MLflow's UI") as say:
-                say("Starting MLflow's UI (about 10 s)")
-                coach.wait_until_ready(server, chosen, here)
-            address = f"http://{coach.HOST}:{chosen}"
-            click.echo(f"MLflow shows {here.store}\n  {address}\nCtrl-C ends it.")
-            if browser:
-                click.launch(address)
+    here = workspace.find(explicit=_demo_folder(folder) if of_demo else folder)
+    if here.store.startswith("http"):
+        click.echo(f"Your store is a server already: {here.store}")
+        if browser:
+            click.launch(here.store)
+        return
+    chosen = coach.free_port(port) if port else coach.free_port()
+    if port and chosen != port:
+        raise Problem(f"Port {port} is taken.", "leave --port away: flowcoach ui finds a free one")
+    with coach.serve(here, chosen) as server:
+        with _progress("Starting MLflow's UI (about 15 s)", steps=1):
+            coach.wait_until_ready(server, chosen, here)
+        address = f"http://{coach.HOST}:{chosen}"
+        click.echo(f"MLflow shows {here.store}\n  {address}\nCtrl-C ends it.")
+        if browser:
+            click.launch(address)
+        with suppress(KeyboardInterrupt):  # that is how one leaves
             server.wait()
 
 
@@ -379,17 +384,16 @@ def demo(
     """
     from flowcoach.coach.demo import demo as play
 
-    with troubles():
-        target = place or _demo_folder(folder)
-        with _progress("Setting the stage") as say:
-            made, result = play(
-                target, data=data, months=_months(months), say=lambda t: say(_STAGES.get(t, f"Playing {t}"))
-            )
-        _show(result, as_json=as_json, junit=None)
-        if not as_json:
-            click.echo(f"The workspace stays: {made.folder}")
-            click.echo(f"Look at it with: flowcoach ui --demo{f' --workspace {target}' if place else ''}")
-        sys.exit(result.exit_code)
+    target = place or _demo_folder(folder)
+    with _progress("Setting the stage", steps=3 + 2 * len(course.sections())) as say:
+        made, result = play(
+            target, data=data, months=_months(months), say=lambda t: say(_STAGES.get(t, f"Playing {t}"))
+        )
+    _show(result, as_json=as_json, junit=None)
+    if not as_json:
+        look = "flowcoach ui --demo" if target == Path(".demo") else f"flowcoach --workspace {_quoted(target)} ui"
+        click.echo(f"The workspace stays: {made.folder}\nLook at it with: {look}")
+    sys.exit(result.exit_code)
 
 
 @main.command()

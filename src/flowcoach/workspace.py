@@ -50,7 +50,7 @@ class Workspace:
     @property
     def months(self) -> tuple[Path, ...]:
         """The files of the training, validation and test month."""
-        return tuple(self.data / f"green_tripdata_{name}.parquet" for name in self.month_names)
+        return tuple(month_file(self.data, name) for name in self.month_names)
 
     def answer(self, section: str, **answers: Any) -> None:
         """Write answers into `answers.toml`, leaving all others as they are. The file is replaced in one step."""
@@ -63,6 +63,11 @@ class Workspace:
         for question, text in answers.items():
             document[section][question] = text  # pyright: ignore[reportIndexIssue]
         write_text(path, tomlkit.dumps(document))
+
+
+def month_file(folder: Path, name: str) -> Path:
+    """The file of a month such as "2023-01", under the publisher's name."""
+    return folder / f"green_tripdata_{name}.parquet"
 
 
 def find(start: Path | None = None, *, explicit: Path | None = None) -> Workspace:

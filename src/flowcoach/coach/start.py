@@ -10,7 +10,7 @@ import sqlite3
 import subprocess
 import sys
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -54,6 +54,8 @@ def start(
     """
     require("mlflow", "pandas", "pyarrow", "sklearn")
     folder = folder.resolve()
+    if data is not None:
+        _require_months(workspace.month_file(data, name) for name in months)
     _claim(folder)
     if not (folder / SETTINGS).exists():
         write_text(folder / SETTINGS, _settings(learner or uuid.uuid4().hex[:8], data, months, trips))
@@ -62,8 +64,7 @@ def start(
     made = workspace.load(folder)
     copy_exercises(made)
     say("trips")
-    if data is None:
-        write_months(made)
+    write_months(made)
     say("store")
     if made.own_store.startswith("sqlite:"):
         prepare_store(made, store)
@@ -71,7 +72,14 @@ def start(
 
 
 def write_months(made: Workspace) -> list[Path]:
-    """Write the synthetic months that are missing in the workspace's data folder; the new files come back."""
+    """Write the synthetic months that are missing in the workspace's data folder; the new files come back.
+
+    A data folder elsewhere holds real months: nothing is made there. Raises Problem when one is missing in it.
+    """
+    if not made.data.is_relative_to(made.folder):
+        _require_months(made.months)
+        return []
+    require("numpy", "pandas", "pyarrow")
     made.data.mkdir(parents=True, exist_ok=True)
     written = []
     for name, path in zip(made.month_names, made.months, strict=True):
@@ -80,6 +88,14 @@ def write_months(made: Workspace) -> list[Path]:
             taxi.write(taxi.month(year, month, trips=made.trips, seed=seed(made.learner)), path)
             written.append(path)
     return written
+
+
+def _require_months(paths: Iterable[Path]) -> None:
+    for path in paths:
+        if not path.is_file():
+            raise Problem(
+                f"{path} is missing.", "put it there, or name months that are: --months 2023-01 2023-02 2023-03"
+            )
 
 
 def seed(learner: str) -> int:
