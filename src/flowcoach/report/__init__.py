@@ -1,0 +1,1 @@
+"""Faces of a result: pure functions that draw it and know nothing else."""

@@ -1,0 +1,38 @@
+"""What every face says in words: values made safe to show, and the lines that explain a check."""
+
+from __future__ import annotations
+
+import re
+
+from flowcoach.result import CheckResult
+
+# What could move a cursor, hide or reorder text, or not stand in XML 1.0 (https://www.w3.org/TR/xml/#charsets).
+_UNSAFE = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ud800-\udfff\ufeff\ufff9-\ufffb\ufffe\uffff]"
+)
+
+
+def clean(text: str) -> str:
+    """One line that is safe to show anywhere: control characters stand there as their escapes, such as `\\x1b`."""
+    return _UNSAFE.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
+
+
+def lines(text: str) -> list[str]:
+    """Our own words may have several lines: each of them, safe to show."""
+    return [clean(line) for line in text.split("\n")]
+
+
+def details(check: CheckResult) -> list[tuple[str, str]]:
+    """What makes a check's message precise, as labels and lines, in the order they are read."""
+    named = (("expected", check.expected), ("found", check.found), ("where", check.where), ("try", check.advice))
+    return [(label, clean(text)) for label, text in named if text]
+
+
+def explain(check: CheckResult) -> str:
+    """Why a check did not pass, as plain lines: its message, then its details, aligned."""
+    return "\n".join([clean(check.message or ""), *(f"  {label:<8}  {text}" for label, text in details(check))])
+
+
+def score(points: float, max_points: float) -> str:
+    """Points as people write them: “3 of 4 points”."""
+    return f"{points:g} of {max_points:g} point{'' if max_points == 1 else 's'}"
