@@ -50,11 +50,13 @@ class Order:
 class RunQuery:
     """Runs of some experiments of one store (None: of all), filtered, ordered and cut.
 
-    Deleted runs and runs of deleted experiments are left out unless `deleted` is true, which asks for just the
-    deleted runs. Ordering by a metric keeps only the runs that have it: a missing value is never the lowest.
+    With `ids`, only the runs with one of these ids. Deleted runs and runs of deleted experiments are left out unless
+    `deleted` is true, which asks for just the deleted runs. Ordering by a metric keeps only the runs that have it: a
+    missing value is never the lowest.
     """
 
     experiment_ids: tuple[str, ...] | None = None
+    ids: tuple[str, ...] | None = None
     filters: tuple[Has, ...] = ()
     statuses: tuple[str, ...] = ()
     deleted: bool = False
@@ -63,14 +65,16 @@ class RunQuery:
 
     def apply(self, runs: Iterable[Run]) -> list[Run]:
         """Answer the question from runs at hand: the meaning that every reader's answer must equal."""
-        chosen = [run for run in runs if self._includes(run)]
+        chosen = [run for run in runs if self.includes(run)]
         chosen.sort(key=self.order.key)
         return chosen if self.limit is None else chosen[: self.limit]
 
-    def _includes(self, run: Run) -> bool:
+    def includes(self, run: Run) -> bool:
+        """Whether `run` is among the runs asked for, the limit aside."""
         metric = self.order.metric
         return (
             (self.experiment_ids is None or run.experiment_id in self.experiment_ids)
+            and (self.ids is None or run.id in self.ids)
             and run.active is not self.deleted
             and (not self.statuses or run.status in self.statuses)
             and all(has.matches(run) for has in self.filters)

@@ -7,7 +7,7 @@ Schemas from MLflow 1.26 on are read by the tables and columns they have; the la
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
@@ -73,6 +73,11 @@ class SqliteStore:
         wanted = ", ".join(f"p{n}.value" for n in range(len(keys)))
         statement = f"SELECT count(*) FROM (SELECT DISTINCT {wanted} FROM runs r {joins} WHERE {where})"
         return self._all(statement, [*keys, *values])[0][0]
+
+    def run_ids(self, among: Set[str] | None = None) -> Set[str]:
+        """The ids of all runs, deleted ones too; with `among`, of those only."""
+        found = {row[0] for row in self._all("SELECT run_uuid FROM runs", [])}
+        return found if among is None else found & among
 
     def registered_models(self) -> tuple[RegisteredModel, ...]:
         """All registered models with their versions, ordered by name."""
@@ -190,6 +195,9 @@ class SqliteStore:
         marks = ", ".join(str(int(id)) for id in sorted(chosen))
         parts = [f"r.experiment_id IN ({marks})", f"r.lifecycle_stage = '{'deleted' if query.deleted else 'active'}'"]
         values: list[Any] = []
+        if query.ids is not None:
+            parts.append(f"r.run_uuid IN ({', '.join('?' * len(query.ids))})")
+            values += query.ids
         if query.statuses:
             parts.append(f"r.status IN ({', '.join('?' * len(query.statuses))})")
             values += query.statuses

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from typing import Protocol
 
 from flowcoach.evidence.query import RunQuery
@@ -9,10 +10,14 @@ from flowcoach.evidence.records import Dataset, ExperimentRecord, LoggedModel, R
 
 
 class Store(Protocol):
-    """One place MLflow keeps runs. `address` is how it is named in messages; `warnings` is what was odd about it."""
+    """One place MLflow keeps runs. `address` is how it is named in messages."""
 
     address: str
-    warnings: tuple[str, ...]
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What was odd about the store, as far as anybody has looked."""
+        ...
 
     def experiments(self) -> tuple[ExperimentRecord, ...]:
         """All experiments, deleted ones too, ordered by id."""
@@ -28,6 +33,10 @@ class Store(Protocol):
 
     def distinct_params(self, query: RunQuery, keys: tuple[str, ...]) -> int:
         """How many different combinations of these parameters the runs of `query` log (all keys present)."""
+        ...
+
+    def run_ids(self, among: Set[str] | None = None) -> Set[str]:
+        """The ids of all runs, deleted ones too; with `among`, of those only."""
         ...
 
     def registered_models(self) -> tuple[RegisteredModel, ...]:

@@ -19,7 +19,8 @@ FINISHED = ("FINISHED",)
 class Runs:
     """A lazy set of runs over one or more stores; nothing is read until it is counted, walked or reduced.
 
-    `parts` are (store, question) pairs; `place` is how messages name where the runs were looked for.
+    `parts` are (store, question) pairs, no run in more than one of them; `place` is how messages name where the runs
+    were looked for.
     """
 
     parts: tuple[tuple[Store, RunQuery], ...]
@@ -89,11 +90,8 @@ class Runs:
         return list(islice(limited, n))
 
     def count(self) -> int:
-        """How many runs there are. Runs that lie in several stores count once."""
-        if len(self.parts) == 1:
-            store, query = self.parts[0]
-            return store.count(query)
-        return sum(1 for _ in self)
+        """How many runs there are."""
+        return sum(store.count(query) for store, query in self.parts)
 
     def distinct(self, *keys: str) -> int:
         """How many different combinations of these parameters were logged."""
@@ -104,17 +102,13 @@ class Runs:
 
     def with_id(self, run_id: str) -> Run | None:
         """The run with this id among these, or None."""
-        return next((run for run in self if run.id == run_id), None)
+        return next(iter(self._each(ids=(run_id,))), None)
 
     def __iter__(self) -> Iterator[Run]:
-        """Walk the runs in order, each id once."""
-        seen: set[str] = set()
+        """Walk the runs in order."""
         answers = [store.runs(query) for store, query in self.parts]
         order = self.parts[0][1].order if self.parts else Order()
-        for run in heapq.merge(*answers, key=order.key):
-            if run.id not in seen:
-                seen.add(run.id)
-                yield run
+        yield from heapq.merge(*answers, key=order.key)
 
     def __bool__(self) -> bool:
         """Whether there is any such run."""
@@ -163,14 +157,19 @@ class Experiment:
 class Evidence:
     """Everything a check may look at: all stores of a workspace taken together, and the learner's answers.
 
-    `configured` is the store the workspace names; the others were discovered in its folder. `warnings` says which
-    discovered stores could not be read.
+    `configured` is the store the workspace names; the others were discovered in its folder, seen behind it
+    (`flowcoach.evidence.union`). `unread` says which of those could not be opened, and why.
     """
 
     stores: tuple[Store, ...]
     configured: Store | None = None
     answers: Answers = field(default_factory=Answers)
-    warnings: tuple[str, ...] = ()
+    unread: tuple[str, ...] = ()
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What was odd or could not be read, as far as anybody has looked."""
+        return (*self.unread, *(warning for store in self.stores for warning in store.warnings))
 
     @property
     def experiments(self) -> tuple[Experiment, ...]:

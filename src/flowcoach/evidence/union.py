@@ -1,0 +1,109 @@
+"""Many stores taken together: one is configured, the others were discovered and stand behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Set
+from dataclasses import replace
+from functools import cached_property
+from typing import TypeVar
+
+from flowcoach.evidence.query import RunQuery
+from flowcoach.evidence.records import Dataset, ExperimentRecord, LoggedModel, RegisteredModel, Run
+from flowcoach.evidence.stores import Store
+from flowcoach.problem import Problem
+
+Answer = TypeVar("Answer")
+
+
+class Behind:
+    """A discovered store as it looks from behind others: a run that one of those holds too is theirs, not its own.
+
+    So runs are unique by id, and a forgotten copy of a store brings no deleted run back. When the store can no longer
+    be read it is empty, and its warnings say why: only the configured store may end a look.
+    """
+
+    def __init__(self, store: Store, others: tuple[Store, ...]) -> None:
+        self.address = store.address
+        self._store = store
+        self._others = others
+        self._fault: str | None = None
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What was odd about the store, and why it could not be read any further."""
+        return self._store.warnings if self._fault is None else (*self._store.warnings, self._fault)
+
+    def experiments(self) -> tuple[ExperimentRecord, ...]:
+        """All experiments, deleted ones too, ordered by id."""
+        return self._ask(lambda: tuple(replace(one, store=self) for one in self._store.experiments()), ())
+
+    def runs(self, query: RunQuery) -> list[Run]:
+        """The runs that answer `query`, in its order."""
+        return self._ask(lambda: [replace(run, store=self) for run in self._own_runs(query)], [])
+
+    def count(self, query: RunQuery) -> int:
+        """How many runs answer `query`, its limit aside."""
+        if self._shared:
+            return len(self.runs(replace(query, limit=None)))
+        return self._ask(lambda: self._store.count(query), 0)
+
+    def distinct_params(self, query: RunQuery, keys: tuple[str, ...]) -> int:
+        """How many different combinations of these parameters the runs of `query` log (all keys present)."""
+        if self._shared:
+            found = [run.params for run in self.runs(replace(query, limit=None))]
+            return len({tuple(params[key] for key in keys) for params in found if params.keys() >= set(keys)})
+        return self._ask(lambda: self._store.distinct_params(query, keys), 0)
+
+    def run_ids(self, among: Set[str] | None = None) -> Set[str]:
+        """The ids of all runs of its own, deleted ones too; with `among`, of those only."""
+        return self._ask(lambda: self._store.run_ids(among) - self._shared, frozenset[str]())
+
+    def registered_models(self) -> tuple[RegisteredModel, ...]:
+        """All registered models with their versions, ordered by name."""
+        return self._ask(lambda: tuple(self._as_own(model) for model in self._store.registered_models()), ())
+
+    def datasets(self, run_id: str) -> tuple[Dataset, ...]:
+        """The datasets that a run took in."""
+        return self._ask(lambda: self._store.datasets(run_id), ())
+
+    def logged_models(self, run_id: str) -> tuple[LoggedModel, ...]:
+        """The models that a run logged (MLflow 3)."""
+        return self._ask(lambda: self._store.logged_models(run_id), ())
+
+    def close(self) -> None:
+        """Give back what the reader holds."""
+        self._store.close()
+
+    @cached_property
+    def _shared(self) -> Set[str]:
+        """The runs that an earlier store holds too."""
+        own = self._ask(self._store.run_ids, frozenset[str]())
+        return frozenset().union(*(other.run_ids(own) for other in self._others)) if own else own
+
+    def _own_runs(self, query: RunQuery) -> list[Run]:
+        if not self._shared:
+            return self._store.runs(query)
+        # Runs that are not its own may fill the limit, so ask for that many more.
+        asked = None if query.limit is None else query.limit + len(self._shared)
+        found = self._store.runs(replace(query, limit=asked))
+        return [run for run in found if run.id not in self._shared][: query.limit]
+
+    def _as_own(self, model: RegisteredModel) -> RegisteredModel:
+        return replace(model, store=self, versions=tuple(replace(version, store=self) for version in model.versions))
+
+    def _ask(self, question: Callable[[], Answer], nothing: Answer) -> Answer:
+        if self._fault is not None:
+            return nothing
+        try:
+            return question()
+        except Problem as problem:
+            self._fault = f"{problem.cause} Its runs are left out; {problem.next_step}."
+            return nothing
+
+
+def union(configured: Store, discovered: tuple[Store, ...]) -> tuple[Store, ...]:
+    """All stores with no run in two of them: the configured one first and whole, then each other behind those."""
+    stores: tuple[Store, ...] = (configured,)
+    for store in discovered:
+        stores = (*stores, Behind(store, stores))
+    return stores
