@@ -127,6 +127,18 @@ class City:
     miles: np.ndarray
     slow: np.ndarray
 
+    def ends(self, pair: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the numbers of the zones where these pairs begin and end."""
+        return self.zone[pair // len(self.zone)], self.zone[pair % len(self.zone)]
+
+    def within(self, pair: np.ndarray) -> np.ndarray:
+        """Return which of these pairs stay in one zone."""
+        return pair // len(self.zone) == pair % len(self.zone)
+
+    def to_itself(self, pair: np.ndarray) -> np.ndarray:
+        """Return for each of these pairs the one that stays where it begins."""
+        return pair // len(self.zone) * (len(self.zone) + 1)
+
 
 @cache
 def city() -> City:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from flowcoach.problem import Problem
+from flowcoach.taxi.frames import normalise
 from flowcoach.taxi.months import file_name
 
 if TYPE_CHECKING:
@@ -25,6 +26,11 @@ def month(year: int, month: int, trips: int = 6000, seed: int = 0) -> pd.DataFra
     if trips < _FEWEST:
         raise Problem(f"A month of {trips} trips is too small to hold what a month has.", f"Ask for {_FEWEST} or more.")
     # numpy and pandas take half a second to import, and the command imports this module at every start.
-    from flowcoach.taxi.generator import generate
+    import numpy as np
+    import pandas as pd
 
-    return generate(year, month, trips, seed)
+    from flowcoach.taxi.fares import charge
+    from flowcoach.taxi.rides import drive
+
+    rng = np.random.RandomState([seed, year, month])
+    return normalise(pd.DataFrame(charge(rng, drive(rng, year, month, trips))))
