@@ -111,13 +111,13 @@ class Result:
 
     @property
     def exit_code(self) -> int:
-        """0 all passed; 1 any failed or skipped and no error; 2 any error or nothing could be checked.
+        """0 all passed; 1 any failed or skipped and no error; 2 any error or nothing was checked.
 
-        A bonus that is not earned costs nothing, so only a bonus in error counts here.
+        A bonus that is not earned costs nothing, unless only bonuses were asked for; in error it counts like any other.
         """
-        if self.problem or self.needs_regrade:
+        if self.problem or self.needs_regrade or not self.checks:
             return 2
-        required = [check for check in self.checks if not check.bonus]
+        required = [check for check in self.checks if not check.bonus] or self.checks
         return 0 if all(check.state is State.PASSED for check in required) else 1
 
 
@@ -155,8 +155,16 @@ def from_dict(data: dict[str, Any]) -> Result:
 
     Raises ValueError when `data` is not a `flowcoach/result/v1`.
     """
-    if data.get("schema") != SCHEMA:
-        raise ValueError(f"expected a {SCHEMA}, found {data.get('schema')!r}")
+    if not isinstance(data, dict) or data.get("schema") != SCHEMA:
+        found = data.get("schema") if isinstance(data, dict) else data
+        raise ValueError(f"expected a {SCHEMA}, found {found!r}")
+    try:
+        return _read(data)
+    except (AttributeError, KeyError, TypeError) as error:
+        raise ValueError(f"this {SCHEMA} is not whole: {type(error).__name__}: {error}") from error
+
+
+def _read(data: dict[str, Any]) -> Result:
     sections = tuple(
         SectionResult(
             id=section["id"],

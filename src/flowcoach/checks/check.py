@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import inspect
+import math
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from string import Formatter
 from typing import Any
 
 from flowcoach.evidence import Evidence
+
+_ID = re.compile(r"\d+\.\d+/[a-z0-9]+(-[a-z0-9]+)*")
 
 Body = Callable[[Evidence], None]
 Recogniser = Callable[[Evidence], dict[str, Any] | None]
@@ -42,9 +46,14 @@ class Check:
     misconceptions: list[Misconception] = field(default_factory=list)
 
     def misconception(self, recognise: Recogniser) -> Recogniser:
-        """Register a mistake of this check: the function recognises it, its docstring answers it."""
-        name = recognise.__name__.replace("_", "-")
-        self.misconceptions.append(Misconception(f"{self.id}/{name}", _sentence(recognise), recognise))
+        """Register a mistake of this check: the function recognises it, its docstring answers it.
+
+        They are asked in the order they are written. Raises ValueError for a name twice, or without a docstring.
+        """
+        id = f"{self.id}/{recognise.__name__.replace('_', '-')}"
+        if any(known.id == id for known in self.misconceptions):
+            raise ValueError(f"the misconception {id} is there twice: give each function a name of its own")
+        self.misconceptions.append(Misconception(id, _sentence(recognise), recognise))
         return recognise
 
 
@@ -60,10 +69,13 @@ def check(
     """Make a check of a function whose docstring is the sentence a teacher would say.
 
     The function returns nothing when the check holds and raises (through `expect`, or by asking for evidence that is
-    not there) when it does not. Raises ValueError for an id without a section or a function without a docstring.
+    not there) when it does not. Raises ValueError for an id that is not a section and a slug, for points that nobody
+    could earn, and for a function without a docstring.
     """
-    if "/" not in id:
-        raise ValueError(f"a check's id names its section, as in 2.3/trials; found {id!r}")
+    if not _ID.fullmatch(id):
+        raise ValueError(f"a check's id is its section and a slug, as in 2.3/trials or 2.3/best-trial; found {id!r}")
+    if not 0 < points < math.inf:
+        raise ValueError(f"{id} needs points above 0; found {points!r}")
 
     def decorate(body: Body) -> Check:
         return Check(id, _sentence(body), body, points, tuple(needs), tuple(hints), why, bonus)

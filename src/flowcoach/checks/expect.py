@@ -26,7 +26,11 @@ class Failed(Exception):
 
 @dataclass(frozen=True)
 class Expectation:
-    """An observed value with its name (`what`), the place it was seen (`where`) and what to try (`advice`)."""
+    """An observed value with its name (`what`), the place it was seen (`where`) and what to try (`advice`).
+
+    Whatever the value turns out to be, a sentence holds or raises Failed: a learner may have left anything. Sentences
+    on numbers also read numbers written as text, as MLflow keeps parameters; NaN and what is no number never hold.
+    """
 
     value: Any
     what: str
@@ -35,47 +39,51 @@ class Expectation:
 
     def equals(self, other: Any) -> None:
         """The value is exactly `other`."""
-        if self.value != other:
+        if not _same(self.value, other):
             self._fail(show(other))
 
     def differs_from(self, other: Any) -> None:
         """The value is anything but `other`."""
-        if self.value == other:
+        if _same(self.value, other):
             self._fail(f"something other than {show(other)}")
 
     def is_close_to(self, other: float, *, tolerance: float) -> None:
-        """The number is within `tolerance` (absolute) of `other`; NaN is close to nothing."""
-        if not abs(float(self.value) - other) <= tolerance:
+        """The number is within `tolerance` (absolute) of `other`."""
+        if not abs(_number(self.value) - other) <= tolerance:
             self._fail(f"{show(other)} (within {tolerance:g})")
 
     def is_at_least(self, least: float) -> None:
-        """The number is `least` or more; NaN is not."""
-        if not self.value >= least:
+        """The number is `least` or more."""
+        if not _number(self.value) >= least:
             self._fail(f"at least {show(least)}")
 
     def is_at_most(self, most: float) -> None:
-        """The number is `most` or less; NaN is not."""
-        if not self.value <= most:
+        """The number is `most` or less."""
+        if not _number(self.value) <= most:
             self._fail(f"at most {show(most)}")
 
     def is_below(self, limit: float) -> None:
-        """The number is strictly below `limit`; NaN is not."""
-        if not self.value < limit:
+        """The number is strictly below `limit`."""
+        if not _number(self.value) < limit:
             self._fail(f"below {show(limit)}")
 
     def is_between(self, low: float, high: float) -> None:
         """The number lies between `low` and `high`, both included."""
-        if not low <= self.value <= high:
+        if not low <= _number(self.value) <= high:
             self._fail(f"between {show(low)} and {show(high)}")
 
     def is_one_of(self, options: Collection[Any]) -> None:
         """The value is one of `options`."""
-        if self.value not in options:
+        if not any(_same(self.value, option) for option in options):
             self._fail("one of " + ", ".join(show(option) for option in options))
 
     def contains(self, part: Any) -> None:
         """`part` is in the value: a text in a text, an item in a collection."""
-        if part not in self.value:
+        try:
+            there = part in self.value
+        except TypeError:  # what holds nothing holds no part
+            there = False
+        if not there:
             self._fail(f"{show(part)} in it")
 
     def is_there(self) -> None:
@@ -119,6 +127,21 @@ def expect_some(candidates: Iterable[Candidate], holds: Callable[[Candidate], No
             failure = problem
     if failure is not None:
         raise failure
+
+
+def _same(value: Any, other: Any) -> bool:
+    """Whether two values are equal; Python's `True == 1` is not what a teacher means."""
+    return isinstance(value, bool) == isinstance(other, bool) and bool(value == other)
+
+
+def _number(value: Any) -> float:
+    """A number, also when written as text; NaN, which no comparison holds for, when it is none."""
+    if isinstance(value, bool):
+        return math.nan
+    try:
+        return float(value)
+    except (TypeError, ValueError, OverflowError):
+        return math.nan
 
 
 def show(value: Any) -> str:

@@ -13,25 +13,36 @@ from flowcoach.result import CheckResult, State
 
 
 def run_checks(checks: Sequence[Check], evidence: Evidence) -> tuple[CheckResult, ...]:
-    """Run `checks` on `evidence`, and what they need; the results of just `checks` come back, in their order.
+    """Run `checks` on `evidence`, and what they need; the results of `checks` come back, in their order, each once.
 
     A check whose needs did not all pass is skipped and names those. Evidence that is not there fails a check, evidence
-    that did not come along skips it, and a check that breaks is an error of ours. Raises Problem only (a store that
-    vanished, say): that ends the whole look, for nothing can be checked then.
+    that did not come along skips it, and a check that breaks is an error of ours. A need that broke comes back too,
+    asked for or not, so that our fault is never taken for the learner's. Raises Problem (a store that vanished, say):
+    that ends the whole look, for nothing can be checked then. Raises ValueError for two checks of one id.
     """
     done: dict[str, CheckResult] = {}
     for check in with_needs(checks):
         done[check.id] = _run(check, evidence, done)
-    return tuple(done[check.id] for check in checks)
+    asked = dict.fromkeys(check.id for check in checks)
+    broken = [id for id, result in done.items() if result.state is State.ERROR and id not in asked]
+    return tuple(done[id] for id in (*broken, *asked))
 
 
 def with_needs(checks: Iterable[Check]) -> list[Check]:
-    """`checks` and everything they need, needs first."""
+    """`checks` and everything they need, each once, needs first. Raises ValueError for two checks of one id."""
     ordered: dict[str, Check] = {}
+
+    def add(check: Check) -> None:
+        if check.id in ordered:
+            if ordered[check.id] is not check:
+                raise ValueError(f"two checks are called {check.id}: an id is for one check and for good")
+            return
+        for need in check.needs:
+            add(need)
+        ordered[check.id] = check
+
     for check in checks:
-        for need in with_needs(check.needs):
-            ordered.setdefault(need.id, need)
-        ordered.setdefault(check.id, check)
+        add(check)
     return list(ordered.values())
 
 
@@ -41,7 +52,9 @@ def _run(check: Check, evidence: Evidence, done: dict[str, CheckResult]) -> Chec
         titles = ", ".join(f"“{need.title}”" for need in open_needs)
         return _result(check, State.SKIPPED, message=f"First: {titles}.", where=open_needs[0].id)
     try:
-        check.body(evidence)
+        returned: object = check.body(evidence)
+        if returned is not None:  # a bool nobody asserted, or a body with `yield` that never ran
+            raise TypeError(f"a check returns nothing, this one a {type(returned).__name__}")
     except (Failed, NotFound) as failure:
         return _failed(check, evidence, failure)
     except Unavailable as reason:

@@ -8,7 +8,7 @@ from flowcoach.result import Result, to_dict
 
 
 def dumps(result: Result) -> str:
-    """The result as JSON text, ending in a newline: keys in the schema's order, ASCII only, so that any pipe carries it.
+    """The result as JSON text, ending in a newline: keys in the schema's order, ASCII only for any pipe.
 
     Raises ValueError for a number that JSON cannot write (NaN).
     """
