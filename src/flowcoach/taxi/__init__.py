@@ -3,6 +3,7 @@
 Importing this is light: pandas, numpy, scikit-learn and requests are imported by the functions that need them.
 """
 
+from flowcoach.taxi.downloads import PUBLISHER, Download, Patience, download, mirror
 from flowcoach.taxi.features import PAIR, TARGET, ZONES, pipeline, prepare
 from flowcoach.taxi.frames import SCHEMA, read, write
 from flowcoach.taxi.months import KNOWN, Month, file_name
@@ -11,11 +12,16 @@ from flowcoach.taxi.synthetic import month
 __all__ = [
     "KNOWN",
     "PAIR",
+    "PUBLISHER",
     "SCHEMA",
     "TARGET",
     "ZONES",
+    "Download",
     "Month",
+    "Patience",
+    "download",
     "file_name",
+    "mirror",
     "month",
     "pipeline",
     "prepare",

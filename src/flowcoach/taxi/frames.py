@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flowcoach.problem import Problem
+from flowcoach.taxi.files import replacing
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -97,15 +96,5 @@ def read(path: str | Path) -> pd.DataFrame:
 
 def write(frame: pd.DataFrame, path: str | Path) -> None:
     """Write trips as a Parquet file, whole or not at all; the folder is made if need be."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    os.close(handle)
-    unfinished = Path(name)
-    try:
+    with replacing(Path(path)) as unfinished:
         frame.to_parquet(unfinished, index=False)
-        # mkstemp lets only the owner read; a data file is for everyone in the course.
-        unfinished.chmod(0o644)
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
