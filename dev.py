@@ -108,7 +108,7 @@ def set_up() -> None:
     if not PYTHONS[0] <= sys.version_info[:2] <= PYTHONS[1]:
         low, high = (".".join(map(str, version)) for version in PYTHONS)
         say(f"flowcoach needs Python {low} to {high}; this is {sys.version.split()[0]}.")
-        say("Next: run the same with such a Python, for example: python3.12 dev.py demo (or make PYTHON=python3.12 demo)")
+        say("Next: run the same with such a Python: python3.12 dev.py demo, or make demo PYTHON=python3.12")
         sys.exit(2)
     wanted = hashlib.sha256(REQUIREMENTS.read_bytes() + (ROOT / "pyproject.toml").read_bytes()).hexdigest()
     if STAMP.is_file() and STAMP.read_text(encoding="utf-8") == wanted:

@@ -217,7 +217,12 @@ def _show(result: Result, *, as_json: bool, junit: Path | None) -> None:
 @main.command("list")
 @click.option("--json", "as_json", is_flag=True, help="Write the list as JSON.")
 def list_(as_json: bool) -> None:
-    """List the sections with their steps and points."""
+    """List the sections with their steps and points.
+
+    \b
+    flowcoach list
+    flowcoach list --json | jq '.[].id'
+    """
     found = [(section, section.checks) for section in course.sections()]
     if as_json:
         import json
@@ -340,7 +345,12 @@ def _download(here: workspace.Workspace, mirror: str | None) -> None:
 @click.option("--browser/--no-browser", default=True, help="Open it in your browser.")
 @click.pass_obj
 def ui(folder: Path | None, port: int | None, of_demo: bool, browser: bool) -> None:
-    """Open MLflow's UI on your store; Ctrl-C ends it."""
+    """Open MLflow's UI on your store; Ctrl-C ends it.
+
+    \b
+    flowcoach ui
+    flowcoach ui --demo           what `flowcoach demo` left behind
+    """
     from flowcoach.coach import ui as coach
 
     here = workspace.find(explicit=_demo_folder(folder) if of_demo else folder)
