@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 from flowcoach.report import notebook as face
+from flowcoach.report import terminal
 from flowcoach.result import Result, from_dict
 
 
@@ -33,7 +34,7 @@ def check(name: str) -> float:
     result = _ask(name)
     if result.problem:
         raise NotChecked(result.problem.cause, result.problem.next_step)
-    display({"text/html": face.html(result), "text/plain": "…"}, raw=True)
+    display({"text/html": face.html(result), "text/plain": terminal.dumps(result)}, raw=True)
     if result.needs_regrade:
         raise NotChecked("A check broke. That is our fault, not yours.", "please report it with what stands above")
     return float(result.points)

@@ -3,8 +3,27 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
-from flowcoach.result import CheckResult
+from flowcoach.result import CheckResult, State
+
+
+@dataclass(frozen=True)
+class Style:
+    """How a state looks beside its word: a symbol, the same in ASCII, and colours that suit light and dark."""
+
+    symbol: str
+    ascii: str
+    terminal: str
+    html: str
+
+
+STYLES = {
+    State.PASSED: Style("✓", "+", "green", "#2da44e"),
+    State.FAILED: Style("✗", "x", "red", "#e5534b"),
+    State.SKIPPED: Style("–", "-", "dim", "#8b949e"),
+    State.ERROR: Style("!", "!", "magenta", "#a371f7"),
+}
 
 # What could move a cursor, hide or reorder text, or not stand in XML 1.0 (https://www.w3.org/TR/xml/#charsets).
 _UNSAFE = re.compile(
@@ -33,6 +52,26 @@ def explain(check: CheckResult) -> str:
     return "\n".join([clean(check.message or ""), *(f"  {label:<8}  {text}" for label, text in details(check))])
 
 
+def symbol(state: State, encoding: str) -> str:
+    """A state's symbol, in ASCII when the encoding cannot carry it."""
+    style = STYLES[state]
+    try:
+        style.symbol.encode(encoding)
+    except UnicodeEncodeError:
+        return style.ascii
+    return style.symbol
+
+
+def worth(check: CheckResult) -> str:
+    """What was earned of what can be, short: “1/2”, or “+1/2” for a bonus."""
+    return f"{'+' if check.bonus else ''}{check.points:g}/{check.max_points:g}"
+
+
 def score(points: float, max_points: float) -> str:
     """Points as people write them: “3 of 4 points”."""
-    return f"{points:g} of {max_points:g} point{'' if max_points == 1 else 's'}"
+    return f"{points:g} of {plural(max_points, 'point')}"
+
+
+def plural(number: float, noun: str) -> str:
+    """A number with its noun: “1 hint”, “3 hints”."""
+    return f"{number:g} {noun}{'' if number == 1 else 's'}"
