@@ -45,6 +45,9 @@ def main() -> int:
     )
     parser.add_argument("word", choices=WORDS, metavar="word", help=" · ".join(WORDS))
     parser.add_argument("rest", nargs=argparse.REMAINDER, help="handed on to the command behind the word")
+    if len(sys.argv) == 1:
+        parser.print_help()
+        return 2
     chosen = parser.parse_args()
     try:
         set_up()
@@ -110,8 +113,7 @@ def set_up() -> None:
         say(f"flowcoach needs Python {low} to {high}; this is {sys.version.split()[0]}.")
         say("Next: run the same with such a Python: python3.12 dev.py demo, or make demo PYTHON=python3.12")
         sys.exit(2)
-    wanted = hashlib.sha256(REQUIREMENTS.read_bytes() + (ROOT / "pyproject.toml").read_bytes()).hexdigest()
-    if STAMP.is_file() and STAMP.read_text(encoding="utf-8") == wanted:
+    if STAMP.is_file() and STAMP.read_text(encoding="utf-8") == fingerprint():
         return
     began = time.monotonic()
     say(f"Setting up {VENV.name} (once, one to three minutes) …")
@@ -129,8 +131,13 @@ def set_up() -> None:
     here = ("--no-deps", "--no-build-isolation", "--editable", ".")
     run("-m", "uv", "pip", "install", "--quiet", *here, env=settings)
     shutil.rmtree(cache, ignore_errors=True)
-    STAMP.write_text(wanted, encoding="utf-8")
+    STAMP.write_text(fingerprint(), encoding="utf-8")
     say(f"Ready in {time.monotonic() - began:.0f} s.")
+
+
+def fingerprint() -> str:
+    """What the environment was made from, as a SHA-256 in hex: when it changes, everything is installed anew."""
+    return hashlib.sha256(REQUIREMENTS.read_bytes() + (ROOT / "pyproject.toml").read_bytes()).hexdigest()
 
 
 def pinned(package: str) -> str:
