@@ -55,6 +55,10 @@ class _MayPassError(Exception):
     """A failure that may be gone at the next try; the message says what happened."""
 
 
+def _unseen(done: int, total: int | None) -> None:
+    """Show nothing."""
+
+
 class _RefusedError(Exception):
     """What no further try would mend: the message is one sentence, `advice` what to do with no full stop."""
 
@@ -74,7 +78,7 @@ def download(
     folder: str | Path,
     *,
     mirror: str = PUBLISHER,
-    progress: Progress = lambda done, total: None,
+    progress: Progress | None = None,
     patience: Patience = _USUAL,
 ) -> Download:
     """Fetch a month's file into the folder, which is made if need be, and return where it lies.
@@ -92,9 +96,10 @@ def download(
     from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential
 
     name = file_name(year, month)
+    show = progress or _unseen
     path, known = Path(folder).absolute() / name, KNOWN.get((year, month))
     if known and path.is_file() and _sha256(path) == known.sha256:
-        progress(known.size, known.size)
+        show(known.size, known.size)
         return Download(path)
 
     url = f"{mirror.rstrip('/')}/{name}"
@@ -108,7 +113,7 @@ def download(
     )
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        again(_fetch, url, part, progress, patience.silence)
+        again(_fetch, url, part, show, patience.silence)
         _require_parquet(url, part)
         with replacing(path) as unfinished, part.open() as file, unfinished.open("wb") as copy:
             shutil.copyfileobj(file, copy)
@@ -116,7 +121,7 @@ def download(
     except _MayPassError as error:
         raise Problem(
             f"{url} could not be fetched: {error} ({patience.tries} tries).",
-            f"Try again when the network is better, what has come is kept; name another mirror with --mirror; {by_hand}",
+            f"Try again later, what has come is kept; name another mirror with --mirror; {by_hand}",
         ) from error
     except _RefusedError as error:
         raise Problem(str(error), f"{error.advice}; {by_hand}") from error
