@@ -20,7 +20,8 @@ def html(result: Result) -> str:
     """
     if result.problem:
         cause, step = _prose(result.problem.cause), _prose(result.problem.next_step)
-        return _BOX.format(colour=STYLES[State.ERROR].html, inside=f"<div>{cause}</div><div><b>Next:</b> {step}</div>")
+        told = f"<div>{cause}</div><div><b>Next:</b> {step}</div>"
+        return _BOX.format(colour=STYLES[State.ERROR].html, inside=told) + "\n"
     parts = [_check(check) for check in result.checks]
     parts += [_FAINT.format(inside=f"Warning: {_prose(warning)}") for warning in result.warnings]
     if len(result.checks) != 1:

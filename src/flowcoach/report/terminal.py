@@ -9,11 +9,12 @@ from io import StringIO
 from rich.console import Console
 from rich.text import Text
 
-from flowcoach.report.text import STYLES, clean, details, lines, plural, score, symbol, worth
+from flowcoach.report.text import STYLES, clean, details, fit, lines, plural, score, worth
 from flowcoach.result import CheckResult, Result, SectionResult, State
 
 WIDEST = 100  # longer lines are hard to read, however wide the terminal
 _INDENT = " " * 6
+_IN_FULL = (State.FAILED, State.ERROR)  # the others take a line or two
 
 
 def dumps(result: Result, *, width: int = 80) -> str:
@@ -62,15 +63,16 @@ class _Page:
         self.console.print()
 
     def _text(self, words: str, style: str) -> Text:
-        encoding = self.console.encoding
-        return Text(clean(words).encode(encoding, "backslashreplace").decode(encoding), style)
+        return Text(fit(clean(words), self.console.encoding), style)
 
 
 def _section(page: _Page, section: SectionResult, *, with_why: bool) -> None:
     page.put(f"{section.id} {section.title}: {score(section.points, section.max_points)}", style="bold")
     page.blank()
     column = max((len(worth(check)) for check in section.checks), default=0)
-    for check in section.checks:
+    for before, check in zip((None, *section.checks), section.checks, strict=False):
+        if before and (before.state in _IN_FULL or check.state in _IN_FULL):
+            page.blank()
         _check(page, check, column)
         if with_why and check.state is State.PASSED and check.why:
             for line in lines(check.why):
@@ -79,12 +81,13 @@ def _section(page: _Page, section: SectionResult, *, with_why: bool) -> None:
 
 
 def _check(page: _Page, check: CheckResult, column: int) -> None:
-    style = STYLES[check.state].terminal
-    margin = f"  {symbol(check.state, page.console.encoding)} {check.state:<7}  {worth(check):<{column}}  "
+    look = STYLES[check.state]
+    style = look.terminal
+    margin = f"  {look.symbol} {check.state:<7}  {worth(check):<{column}}  "
     page.put(check.title, margin=margin, margin_style=style, style=style if check.state is State.SKIPPED else "")
     if check.message:
         page.put(check.message, margin=_INDENT, style=style)
-    if check.state in (State.FAILED, State.ERROR):
+    if check.state in _IN_FULL:
         for label, text in (*details(check), ("check", check.id)):
             page.put(text, margin=f"{_INDENT}{label:<8}  ", margin_style="dim")
 

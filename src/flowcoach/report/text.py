@@ -10,30 +10,39 @@ from flowcoach.result import CheckResult, State
 
 @dataclass(frozen=True)
 class Style:
-    """How a state looks beside its word: a symbol, the same in ASCII, and colours that suit light and dark."""
+    """How a state looks beside its word: a symbol, and colours that suit light and dark."""
 
     symbol: str
-    ascii: str
     terminal: str
     html: str
 
 
 STYLES = {
-    State.PASSED: Style("✓", "+", "green", "#2da44e"),
-    State.FAILED: Style("✗", "x", "red", "#e5534b"),
-    State.SKIPPED: Style("–", "-", "dim", "#8b949e"),
-    State.ERROR: Style("!", "!", "magenta", "#a371f7"),
+    State.PASSED: Style("✓", "green", "#2da44e"),
+    State.FAILED: Style("✗", "red", "#e5534b"),
+    State.SKIPPED: Style("–", "dim", "#8b949e"),
+    State.ERROR: Style("!", "magenta", "#a371f7"),
 }
 
 # What could move a cursor, hide or reorder text, or not stand in XML 1.0 (https://www.w3.org/TR/xml/#charsets).
 _UNSAFE = re.compile(
     "[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ud800-\udfff\ufeff\ufff9-\ufffb\ufffe\uffff]"
 )
+_PLAIN = str.maketrans({"✓": "+", "✗": "x", "–": "-", "“": '"', "”": '"', "’": "'", "…": "...", "×": "x", "·": "-"})
 
 
 def clean(text: str) -> str:
     """One line that is safe to show anywhere: control characters stand there as their escapes, such as `\\x1b`."""
     return _UNSAFE.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
+
+
+def fit(text: str, encoding: str) -> str:
+    """The text in the characters of this encoding: ours have a plain double, others stand there as their escapes."""
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        return text.translate(_PLAIN).encode(encoding, "backslashreplace").decode(encoding)
+    return text
 
 
 def lines(text: str) -> list[str]:
@@ -50,16 +59,6 @@ def details(check: CheckResult) -> list[tuple[str, str]]:
 def explain(check: CheckResult) -> str:
     """Why a check did not pass, as plain lines: its message, then its details, aligned."""
     return "\n".join([clean(check.message or ""), *(f"  {label:<8}  {text}" for label, text in details(check))])
-
-
-def symbol(state: State, encoding: str) -> str:
-    """A state's symbol, in ASCII when the encoding cannot carry it."""
-    style = STYLES[state]
-    try:
-        style.symbol.encode(encoding)
-    except UnicodeEncodeError:
-        return style.ascii
-    return style.symbol
 
 
 def worth(check: CheckResult) -> str:
