@@ -25,12 +25,14 @@ from typing import Any
 
 from flowcoach.evidence.query import RunQuery
 from flowcoach.evidence.records import (
+    MODEL_STATUS,
     Dataset,
     ExperimentRecord,
     LoggedModel,
     ModelVersion,
     RegisteredModel,
     Run,
+    is_prompt,
 )
 from flowcoach.problem import Problem
 
@@ -203,7 +205,7 @@ class FileStore:
                 model = LoggedModel(
                     id=folder.name,
                     name=_text(meta.get("name")),
-                    status=_text(meta.get("status")),
+                    status=MODEL_STATUS.get(meta.get("status", 0), _text(meta.get("status"))),
                     artifact_location=_text(meta.get("artifact_location")),
                     source_run_id=_text(meta.get("source_run_id")),
                     params=self._values(folder / "params"),
@@ -219,13 +221,15 @@ class FileStore:
             meta = self._meta(folder)
             if meta is None:
                 continue
-            name = _text(meta.get("name"))
+            name, tags = _text(meta.get("name")), self._values(folder / "tags")
+            if is_prompt(tags):
+                continue
             versions = sorted(self._versions(name, folder), key=lambda version: version.version)
             found.append(
                 RegisteredModel(
                     name=name,
                     description=_text(meta.get("description")),
-                    tags=self._values(folder / "tags"),
+                    tags=tags,
                     versions=tuple(versions),
                     store=self,
                 )
@@ -327,6 +331,8 @@ def _logged(line: str) -> tuple[int, int, float]:
     if len(parts) not in (2, 3, 5):
         raise ValueError(line)
     value = float(parts[1])
+    if math.isnan(value):
+        value = math.nan  # the one object, so that records that hold it are equal
     if math.isinf(value):
         value = math.copysign(sys.float_info.max, value)
     return (int(parts[2]) if len(parts) > 2 else 0, int(parts[0]), value)

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from flowcoach.evidence.stores import Store
 
+MODEL_STATUS = {0: "UNSPECIFIED", 1: "PENDING", 2: "READY", 3: "FAILED"}  # the numbers of MLflow's LoggedModelStatus
+
 
 class NotFound(Exception):
     """The learner has not left this evidence (yet): a failed check, never an error of ours."""
@@ -179,6 +181,11 @@ class RegisteredModel:
                 advice="register a run's model: mlflow.register_model(…)",
             )
         return self.versions[-1]
+
+
+def is_prompt(tags: dict[str, str]) -> bool:
+    """Whether a registered model with these tags is a prompt, which MLflow keeps in the same place."""
+    return tags.get("mlflow.prompt.is_prompt", "").lower() == "true"
 
 
 def _listing(kind: str, values: dict[str, object] | dict[str, float] | dict[str, str]) -> str:

@@ -6,8 +6,10 @@ Schemas from MLflow 1.26 on are read by the tables and columns they have; the la
 
 from __future__ import annotations
 
+import math
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence, Set
+from dataclasses import replace
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
@@ -15,17 +17,18 @@ from typing import Any
 
 from flowcoach.evidence.query import Has, RunQuery
 from flowcoach.evidence.records import (
+    MODEL_STATUS,
     Dataset,
     ExperimentRecord,
     LoggedModel,
     ModelVersion,
     RegisteredModel,
     Run,
+    is_prompt,
 )
 from flowcoach.problem import Problem
 
 _TABLES = {"metric": "latest_metrics", "param": "params", "tag": "tags"}
-_MODEL_STATUS = {0: "UNSPECIFIED", 1: "PENDING", 2: "READY", 3: "FAILED"}
 _BATCH = 500  # below SQLite's oldest limit of 999 placeholders a statement
 
 
@@ -63,12 +66,12 @@ class SqliteStore:
 
     def count(self, query: RunQuery) -> int:
         """How many runs answer `query`, its limit aside."""
-        where, values = self._where(query)
+        where, values = self._where(_ordered_as_filter(query))
         return self._all(f"SELECT count(*) FROM runs r WHERE {where}", values)[0][0]
 
     def distinct_params(self, query: RunQuery, keys: tuple[str, ...]) -> int:
         """How many different combinations of these parameters the runs of `query` log (all keys present)."""
-        where, values = self._where(query)
+        where, values = self._where(_ordered_as_filter(query))
         joins = " ".join(f'JOIN params p{n} ON p{n}.run_uuid = r.run_uuid AND p{n}."key" = ?' for n in range(len(keys)))
         wanted = ", ".join(f"p{n}.value" for n in range(len(keys)))
         statement = f"SELECT count(*) FROM (SELECT DISTINCT {wanted} FROM runs r {joins} WHERE {where})"
@@ -112,7 +115,7 @@ class SqliteStore:
             LoggedModel(
                 id=row["model_id"],
                 name=row["name"],
-                status=_MODEL_STATUS.get(row["status"], str(row["status"])),
+                status=MODEL_STATUS.get(row["status"], str(row["status"])),
                 artifact_location=row["artifact_location"],
                 source_run_id=run_id,
                 params=self._pairs("logged_model_params", "param_key", "param_value", "model_id", row["model_id"]),
@@ -152,7 +155,7 @@ class SqliteStore:
     def _registered_models(self) -> tuple[RegisteredModel, ...]:
         if "registered_models" not in self._columns:
             return ()
-        return tuple(
+        found = (
             RegisteredModel(
                 name=row["name"],
                 description=row["description"] or "",
@@ -162,6 +165,7 @@ class SqliteStore:
             )
             for row in self._all("SELECT * FROM registered_models ORDER BY name", [])
         )
+        return tuple(model for model in found if not is_prompt(model.tags))
 
     def _versions(self, name: str) -> Iterator[ModelVersion]:
         aliases: dict[int, list[str]] = {}
@@ -234,7 +238,7 @@ class SqliteStore:
         return [
             Run(
                 id=row["run_uuid"],
-                name=tags[row["run_uuid"]].get("mlflow.runName") or row["name"] or "",
+                name=row["name"] or tags[row["run_uuid"]].get("mlflow.runName", ""),
                 experiment_id=str(row["experiment_id"]),
                 experiment=experiments.get(str(row["experiment_id"]), ""),
                 status=row["status"] or "",
@@ -257,7 +261,7 @@ class SqliteStore:
         while batch := list(islice(remaining, _BATCH)):
             marks = ", ".join("?" * len(batch))
             for row in self._all(f'SELECT run_uuid, "key", {value} FROM {table} WHERE run_uuid IN ({marks})', batch):
-                missing = float("nan") if table == "latest_metrics" else ""
+                missing = math.nan if table == "latest_metrics" else ""
                 found[row[0]][row[1]] = missing if row[2] is None else row[2]
         return found
 
@@ -269,3 +273,9 @@ class SqliteStore:
 
     def _all(self, statement: str, values: Sequence[Any]) -> list[sqlite3.Row]:
         return self._connection.execute(statement, values).fetchall()
+
+
+def _ordered_as_filter(query: RunQuery) -> RunQuery:
+    """Ordering by a metric leaves out the runs without it; say so where nothing is ordered."""
+    metric = query.order.metric
+    return query if metric is None else replace(query, filters=(*query.filters, Has("metric", metric)))
