@@ -13,36 +13,35 @@ from flowcoach.result import Result, from_dict
 
 
 class NotChecked(Exception):
-    """Nothing could be judged, and not by the learner's fault alone: one cause, one next step."""
+    """Nothing could be judged: one cause, one next step, both in the message."""
 
     def __init__(self, cause: str, next_step: str) -> None:
         super().__init__(f"{cause}\nNext: {next_step}")
 
     def _render_traceback_(self) -> list[str]:
-        """What IPython shows: the message and no traceback of ours."""
+        """What IPython shows: the message, and no traceback of ours."""
         return [str(self)]
 
 
 def check(name: str) -> float:
     """Check a step ("2.3/trials") or a section ("2.3"), show the result, and give back the points earned.
 
-    The check runs in a process of its own, so nothing in the notebook can change it. The plain number is what nbgrader
-    counts. Raises NotChecked when nothing could be judged.
+    The check runs in a process of its own, on what was stored: nothing that lives in the notebook can change it. The
+    number is a plain float, for nbgrader counts the cell's last value when it reads as one. Raises NotChecked when
+    nothing could be checked, or when a check broke, so that no zero of ours is taken for the learner's.
     """
-    from IPython.display import display
-
     result = _ask(name)
     if result.problem:
         raise NotChecked(result.problem.cause, result.problem.next_step)
-    display({"text/html": face.html(result), "text/plain": terminal.dumps(result)}, raw=True)
+    _show(result)
     if result.needs_regrade:
-        raise NotChecked("A check broke. That is our fault, not yours.", "please report it with what stands above")
+        raise NotChecked("A check broke. That is our fault, not yours.", "please report it, with what stands above")
     return float(result.points)
 
 
 def _ask(name: str) -> Result:
     done = subprocess.run(
-        [sys.executable, "-P", "-m", "flowcoach", "check", "--json", name],  # -P: no module of the current folder
+        [sys.executable, "-P", "-m", "flowcoach", "check", "--json", name],  # -P: no module from the current folder
         env={**os.environ, "PYTHONUTF8": "1"},
         stdin=subprocess.DEVNULL,
         capture_output=True,
@@ -53,7 +52,20 @@ def _ask(name: str) -> Result:
     try:
         return from_dict(json.loads(done.stdout))
     except ValueError:
-        last = done.stderr.strip().splitlines()[-1:] or [f"exit code {done.returncode}"]
+        last = done.stderr.strip().splitlines()[-1:] or [f"it ended with exit code {done.returncode}"]
         raise NotChecked(
             f"flowcoach check {name} gave no result: {last[0]}", f"try it in a terminal: flowcoach check {name}"
         ) from None
+
+
+def _show(result: Result) -> None:
+    """Draw the result in the notebook; where the same code runs as a script, on the terminal."""
+    ipython = sys.modules.get("IPython")  # in a notebook, it is there
+    if ipython and ipython.get_ipython():
+        from IPython.display import display
+
+        display({"text/html": face.html(result), "text/plain": terminal.dumps(result)}, raw=True)
+    else:
+        from rich.console import Console
+
+        terminal.render(result, Console())

@@ -82,10 +82,6 @@ class SectionNode(pytest.Collector):
         return [CheckItem.from_parent(self, name=check.id, result=check) for check in self.checks]
 
 
-class NotPassed(Exception):
-    """A check's verdict, as pytest wants it: raised."""
-
-
 class CheckItem(pytest.Item):
     """One check. Its verdict is known already, for checks build on each other; running it reports that verdict."""
 
@@ -104,21 +100,17 @@ class CheckItem(pytest.Item):
 
     def setup(self) -> None:
         """Report a check that broke: to pytest, an error, not a failure."""
-        if self.result.state == "error":
-            raise NotPassed
+        self._fail_if("error")
 
     def runtest(self) -> None:
         """Report a check that does not hold."""
-        if self.result.state == "failed":
-            raise NotPassed
+        self._fail_if("failed")
 
-    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
-        """The check's own words, without a traceback of ours."""
-        if not isinstance(excinfo.value, NotPassed):
-            return super().repr_failure(excinfo, style)
+    def _fail_if(self, state: str) -> None:
         from flowcoach.report.text import explain
 
-        return explain(self.result)
+        if self.result.state == state:
+            pytest.fail(explain(self.result), pytrace=False)  # the check's own words, no traceback of ours
 
     def reportinfo(self) -> tuple[Path, int, str]:
         """Where it happened, in the workspace, and what was asked."""
