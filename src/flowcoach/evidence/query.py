@@ -50,9 +50,10 @@ class Order:
 class RunQuery:
     """Runs of some experiments of one store (None: of all), filtered, ordered and cut.
 
-    With `ids`, only the runs with one of these ids. Deleted runs and runs of deleted experiments are left out unless
+    With `ids`, only the runs with one of these ids; with `started_until`, the (start time, id) of a run, only that one
+    and those started before it. Deleted runs and runs of deleted experiments are left out unless
     `deleted` is true, which asks for just the deleted runs. Ordering by a metric keeps only the runs that have it: a
-    missing value is never the lowest.
+    missing value is never the lowest. In order, `skip` runs are left out, and at most `limit` taken.
     """
 
     experiment_ids: tuple[str, ...] | None = None
@@ -60,22 +61,25 @@ class RunQuery:
     filters: tuple[Has, ...] = ()
     statuses: tuple[str, ...] = ()
     deleted: bool = False
+    started_until: tuple[int, str] | None = None
     order: Order = Order()
+    skip: int = 0
     limit: int | None = None
 
     def apply(self, runs: Iterable[Run]) -> list[Run]:
         """Answer the question from runs at hand: the meaning that every reader's answer must equal."""
         chosen = [run for run in runs if self.includes(run)]
         chosen.sort(key=self.order.key)
-        return chosen if self.limit is None else chosen[: self.limit]
+        return chosen[self.skip :] if self.limit is None else chosen[self.skip : self.skip + self.limit]
 
     def includes(self, run: Run) -> bool:
-        """Whether `run` is among the runs asked for, the limit aside."""
+        """Whether `run` is among the runs asked for, skip and limit aside."""
         metric = self.order.metric
         return (
             (self.experiment_ids is None or run.experiment_id in self.experiment_ids)
             and (self.ids is None or run.id in self.ids)
             and run.active is not self.deleted
+            and (self.started_until is None or (run.start_time or 0, run.id) <= self.started_until)
             and (not self.statuses or run.status in self.statuses)
             and all(has.matches(run) for has in self.filters)
             and (metric is None or (metric in run.metrics and not math.isnan(run.metrics[metric])))

@@ -1,21 +1,19 @@
-"""A SQLite store of MLflow, read directly and read-only, without importing mlflow.
-
-Schemas from MLflow 1.26 on are read by the tables and columns they have; the layout is MLflow's own
-(`mlflow/store/tracking/dbmodels/models.py` and `mlflow/store/model_registry/dbmodels/models.py`, version 3.17).
-"""
+"""A SQLite store of MLflow, read directly and read-only, without importing mlflow."""
 
 from __future__ import annotations
 
+import json
 import math
-import sqlite3
-from collections.abc import Iterable, Iterator, Sequence, Set
+from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import replace
 from functools import cached_property
-from itertools import islice
 from pathlib import Path
-from typing import Any
+from sqlite3 import Row
+from typing import Any, TypeVar
 
-from flowcoach.evidence.query import Has, RunQuery
+from flowcoach.evidence import schema
+from flowcoach.evidence.opening import PATIENCE, Database, NotMlflow, Patience
+from flowcoach.evidence.query import Has, Order, RunQuery
 from flowcoach.evidence.records import (
     MODEL_STATUS,
     Dataset,
@@ -26,24 +24,37 @@ from flowcoach.evidence.records import (
     Run,
     is_prompt,
 )
-from flowcoach.problem import Problem
+from flowcoach.evidence.sql import KEYED, Compiler, Statement
 
-_TABLES = {"metric": "latest_metrics", "param": "params", "tag": "tags"}
-_BATCH = 500  # below SQLite's oldest limit of 999 placeholders a statement
+Answer = TypeVar("Answer")
+
+_DELETED = "Deleted_Internal"  # the stage that MLflow gives to a version that was deleted
+_FEW = 1000  # so many runs are looked through in milliseconds
 
 
 class SqliteStore:
-    """A read-only look at one SQLite file. Answers are remembered for as long as the object lives."""
+    """A read-only look at one SQLite file. Answers are remembered for as long as the object lives.
 
-    def __init__(self, path: Path) -> None:
+    Raises Problem, at once or at any later question, when the file cannot be read; NotMlflow when it is not a store.
+    """
+
+    def __init__(self, path: Path, patience: Patience = PATIENCE) -> None:
         self.path = path
         self.address = f"sqlite:///{path.as_posix()}"
-        self.warnings: tuple[str, ...] = ()
-        self._remembered: dict[RunQuery, list[Run]] = {}
-        self._connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
-        self._connection.row_factory = sqlite3.Row
-        if "alembic_version" not in self._columns:
-            raise Problem(f"{path} is not a store of MLflow.", "check the address in flowcoach.toml")
+        self._file = Database(path, patience)
+        self._answers: dict[Any, Any] = {}
+        present = self._present()
+        if not present.keys() >= schema.MARKS:
+            self._file.close()
+            raise NotMlflow(
+                f"{path} is a SQLite database, but not a store of MLflow.",
+                "check the store's address, in flowcoach.toml or MLFLOW_TRACKING_URI",
+            )
+        self._tables = schema.sources(present)
+        self.warnings: tuple[str, ...] = tuple(
+            f"{path} has no {lost}, which every MLflow had so far: what it would say is taken as missing."
+            for lost in schema.gone(present)
+        )
 
     def experiments(self) -> tuple[ExperimentRecord, ...]:
         """All experiments, deleted ones too, ordered by id."""
@@ -51,35 +62,24 @@ class SqliteStore:
 
     def runs(self, query: RunQuery) -> list[Run]:
         """The runs that answer `query`, in its order."""
-        if query not in self._remembered:
-            where, values = self._where(query)
-            metric = query.order.metric
-            join, order = "", f"coalesce(r.start_time, 0) {'DESC' if query.order.descending else 'ASC'}, r.run_uuid"
-            if metric is not None:
-                join = 'JOIN latest_metrics o ON o.run_uuid = r.run_uuid AND o."key" = ? AND o.is_nan = 0'
-                values = [metric, *values]
-                order = f"o.value {'DESC' if query.order.descending else 'ASC'}, coalesce(r.start_time, 0), r.run_uuid"
-            limit = "" if query.limit is None else f" LIMIT {int(query.limit)}"
-            rows = self._all(f"SELECT r.* FROM runs r {join} WHERE {where} ORDER BY {order}{limit}", values)
-            self._remembered[query] = self._runs_of(rows)
-        return self._remembered[query]
+        return self._once(("runs", query), lambda: self._runs_of(self._rows(query)))
 
     def count(self, query: RunQuery) -> int:
         """How many runs answer `query`, its limit aside."""
-        where, values = self._where(_ordered_as_filter(query))
-        return self._all(f"SELECT count(*) FROM runs r WHERE {where}", values)[0][0]
+        query = replace(_unordered(query), limit=None)
+        return self._once(("count", query), lambda: self._number(self._compiler(query).count()))
 
     def distinct_params(self, query: RunQuery, keys: tuple[str, ...]) -> int:
-        """How many different combinations of these parameters the runs of `query` log (all keys present)."""
-        where, values = self._where(_ordered_as_filter(query))
-        joins = " ".join(f'JOIN params p{n} ON p{n}.run_uuid = r.run_uuid AND p{n}."key" = ?' for n in range(len(keys)))
-        wanted = ", ".join(f"p{n}.value" for n in range(len(keys)))
-        statement = f"SELECT count(*) FROM (SELECT DISTINCT {wanted} FROM runs r {joins} WHERE {where})"
-        return self._all(statement, [*keys, *values])[0][0]
+        """How many different combinations of these parameters the runs of `query` log (all keys present).
+
+        Counting stops at the query's limit.
+        """
+        query = _unordered(query)
+        return self._once(("distinct", query, keys), lambda: self._number(self._compiler(query).distinct(keys)))
 
     def run_ids(self, among: Set[str] | None = None) -> Set[str]:
         """The ids of all runs, deleted ones too; with `among`, of those only."""
-        found = {row[0] for row in self._all("SELECT run_uuid FROM runs", [])}
+        found = {row[0] for row in self._file.ask(f"SELECT run_uuid FROM {self._tables['runs']}")}
         return found if among is None else found & among
 
     def registered_models(self) -> tuple[RegisteredModel, ...]:
@@ -88,35 +88,30 @@ class SqliteStore:
 
     def datasets(self, run_id: str) -> tuple[Dataset, ...]:
         """The datasets that a run took in."""
-        if "inputs" not in self._columns:
-            return ()
-        rows = self._all(
-            "SELECT d.name, d.digest, d.dataset_source_type, d.dataset_source, t.value AS context FROM inputs i"
-            " JOIN datasets d ON d.dataset_uuid = i.source_id"
-            " LEFT JOIN input_tags t ON t.input_uuid = i.input_uuid AND t.name = 'mlflow.data.context'"
+        rows = self._file.ask(
+            "SELECT d.name, d.digest, t.value AS context, d.dataset_source_type, d.dataset_source"
+            f" FROM {self._tables['inputs']} i JOIN {self._tables['datasets']} d ON d.dataset_uuid = i.source_id"
+            f" LEFT JOIN {self._tables['input_tags']} t ON t.input_uuid = i.input_uuid"
+            " AND t.name = 'mlflow.data.context'"
             " WHERE i.source_type = 'DATASET' AND i.destination_type = 'RUN' AND i.destination_id = ?",
             [run_id],
         )
-        found = [
-            Dataset(row["name"], row["digest"], row["context"] or "", row["dataset_source_type"], row["dataset_source"])
-            for row in rows
-        ]
+        found = [Dataset(*map(_text, row)) for row in rows]
         return tuple(sorted(found, key=lambda dataset: (dataset.name, dataset.digest, dataset.context)))
 
     def logged_models(self, run_id: str) -> tuple[LoggedModel, ...]:
         """The models that a run logged (MLflow 3)."""
-        if "logged_models" not in self._columns:
-            return ()
-        rows = self._all(
-            "SELECT * FROM logged_models WHERE source_run_id = ? AND lifecycle_stage = 'active' ORDER BY model_id",
+        rows = self._file.ask(
+            f"SELECT * FROM {self._tables['logged_models']} WHERE source_run_id = ? AND lifecycle_stage = 'active'"
+            " ORDER BY model_id",
             [run_id],
         )
         return tuple(
             LoggedModel(
-                id=row["model_id"],
-                name=row["name"],
-                status=MODEL_STATUS.get(row["status"], str(row["status"])),
-                artifact_location=row["artifact_location"],
+                id=_text(row["model_id"]),
+                name=_text(row["name"]),
+                status=MODEL_STATUS.get(row["status"], _text(row["status"])),
+                artifact_location=_text(row["artifact_location"]),
                 source_run_id=run_id,
                 params=self._pairs("logged_model_params", "param_key", "param_value", "model_id", row["model_id"]),
                 tags=self._pairs("logged_model_tags", "tag_key", "tag_value", "model_id", row["model_id"]),
@@ -125,127 +120,146 @@ class SqliteStore:
         )
 
     def close(self) -> None:
-        """Close the connection."""
-        self._connection.close()
+        """Close the file, and remove the temporary copy if one had to be made."""
+        self._file.close()
 
-    @cached_property
-    def _columns(self) -> dict[str, set[str]]:
-        tables = [row[0] for row in self._all("SELECT name FROM sqlite_master WHERE type = 'table'", [])]
-        return {table: {row[1] for row in self._all(f'PRAGMA table_info("{table}")', [])} for table in tables}
+    def _present(self) -> dict[str, Set[str]]:
+        """The columns of each table that is there."""
+        rows = self._file.ask(
+            "SELECT t.name, c.name FROM sqlite_master t, pragma_table_info(t.name) c WHERE t.type = 'table'"
+        )
+        present: dict[str, set[str]] = {}
+        for table, column in rows:
+            present.setdefault(table, set()).add(column)
+        return dict(present)
 
     @cached_property
     def _experiments(self) -> tuple[ExperimentRecord, ...]:
         tags: dict[int, dict[str, str]] = {}
-        if "experiment_tags" in self._columns:
-            for row in self._all('SELECT experiment_id, "key", value FROM experiment_tags', []):
-                tags.setdefault(row[0], {})[row[1]] = row[2] or ""
+        for row in self._file.ask(f'SELECT experiment_id, "key", value FROM {self._tables["experiment_tags"]}'):
+            tags.setdefault(row[0], {})[row[1]] = _text(row[2])
         return tuple(
             ExperimentRecord(
                 id=str(row["experiment_id"]),
-                name=row["name"],
+                name=_text(row["name"]),
                 active=row["lifecycle_stage"] == "active",
-                artifact_location=row["artifact_location"] or "",
+                artifact_location=_text(row["artifact_location"]),
                 tags=tags.get(row["experiment_id"], {}),
                 store=self,
             )
-            for row in self._all("SELECT * FROM experiments ORDER BY experiment_id", [])
+            for row in self._file.ask(f"SELECT * FROM {self._tables['experiments']} ORDER BY experiment_id")
+            if isinstance(row["experiment_id"], int)
         )
 
     @cached_property
+    def _active(self) -> frozenset[int]:
+        return frozenset(int(record.id) for record in self._experiments if record.active)
+
+    @cached_property
     def _registered_models(self) -> tuple[RegisteredModel, ...]:
-        if "registered_models" not in self._columns:
-            return ()
         found = (
             RegisteredModel(
-                name=row["name"],
-                description=row["description"] or "",
+                name=_text(row["name"]),
+                description=_text(row["description"]),
                 tags=self._pairs("registered_model_tags", '"key"', "value", "name", row["name"]),
                 versions=tuple(self._versions(row["name"])),
                 store=self,
             )
-            for row in self._all("SELECT * FROM registered_models ORDER BY name", [])
+            for row in self._file.ask(f"SELECT * FROM {self._tables['registered_models']} ORDER BY name")
         )
         return tuple(model for model in found if not is_prompt(model.tags))
 
     def _versions(self, name: str) -> Iterator[ModelVersion]:
         aliases: dict[int, list[str]] = {}
-        if "registered_model_aliases" in self._columns:
-            for row in self._all("SELECT alias, version FROM registered_model_aliases WHERE name = ?", [name]):
-                aliases.setdefault(int(row["version"]), []).append(row["alias"])
+        for row in self._of_model("registered_model_aliases", name):
+            aliases.setdefault(row["version"], []).append(_text(row["alias"]))
         tags: dict[int, dict[str, str]] = {}
-        if "model_version_tags" in self._columns:
-            for row in self._all('SELECT "key", value, version FROM model_version_tags WHERE name = ?', [name]):
-                tags.setdefault(int(row["version"]), {})[row["key"]] = row["value"] or ""
-        deleted = "Deleted_Internal"  # how MLflow marks a version that was deleted
-        for row in self._all("SELECT * FROM model_versions WHERE name = ? ORDER BY version", [name]):
-            if row["current_stage"] != deleted:
+        for row in self._of_model("model_version_tags", name):
+            tags.setdefault(row["version"], {})[row["key"]] = _text(row["value"])
+        for row in self._of_model("model_versions", name):
+            if row["current_stage"] != _DELETED and isinstance(row["version"], int):
                 yield ModelVersion(
                     name=name,
-                    version=int(row["version"]),
-                    stage=row["current_stage"] or "None",
-                    source=row["source"] or "",
-                    run_id=row["run_id"] or "",
-                    status=row["status"] or "",
-                    description=row["description"] or "",
-                    aliases=tuple(sorted(aliases.get(int(row["version"]), []))),
-                    tags=tags.get(int(row["version"]), {}),
+                    version=row["version"],
+                    stage=_text(row["current_stage"]) or "None",
+                    source=_text(row["source"]),
+                    run_id=_text(row["run_id"]),
+                    status=_text(row["status"]),
+                    description=_text(row["description"]),
+                    aliases=tuple(sorted(aliases.get(row["version"], []))),
+                    tags=tags.get(row["version"], {}),
                     store=self,
                 )
 
-    def _where(self, query: RunQuery) -> tuple[str, list[Any]]:
-        """The condition and its values; runs of deleted experiments are never in."""
-        known = {record.id for record in self._experiments if record.active}
-        chosen = known if query.experiment_ids is None else known & set(query.experiment_ids)
-        marks = ", ".join(str(int(id)) for id in sorted(chosen))
-        parts = [f"r.experiment_id IN ({marks})", f"r.lifecycle_stage = '{'deleted' if query.deleted else 'active'}'"]
-        values: list[Any] = []
+    def _of_model(self, table: str, name: str) -> list[Row]:
+        return self._file.ask(f"SELECT * FROM {self._tables[table]} WHERE name = ? ORDER BY version", [name])
+
+    def _rows(self, query: RunQuery) -> list[Row]:
+        """The rows of `runs` that answer `query`.
+
+        Few runs out of many are first looked for among those that come first in the order, whatever they logged.
+        """
+        n = _FEW + 2 * (query.skip + (query.limit or 0))
+        if query.limit is not None and query.ids is None and n < self._start(query)[1]:
+            ahead = self._ask(self._compiler(query).ahead(n))
+            rows = self._ask(self._compiler(replace(query, ids=tuple(row["run_uuid"] for row in ahead))).runs())
+            # What ties with the last one may have been left out.
+            if len(ahead) < n or (len(rows) == query.limit and rows[-1]["sorted_by"] != ahead[-1]["sorted_by"]):
+                return rows
+        return self._ask(self._compiler(query).runs())
+
+    def _compiler(self, query: RunQuery) -> Compiler:
+        clean = frozenset(has.key for has in query.filters if has.kind == "metric" and self._clean(has.key))
+        return Compiler(query, self._tables, self._active, clean, self._start(query)[0])
+
+    def _start(self, query: RunQuery) -> tuple[Has | None, int]:
+        """Where to begin: at what few runs have, or (None) at the runs themselves; and how many there are at most."""
         if query.ids is not None:
-            parts.append(f"r.run_uuid IN ({', '.join('?' * len(query.ids))})")
-            values += query.ids
-        if query.statuses:
-            parts.append(f"r.status IN ({', '.join('?' * len(query.statuses))})")
-            values += query.statuses
-        for has in query.filters:
-            part, more = self._has(has)
-            parts.append(part)
-            values += more
-        return " AND ".join(parts), values
+            return None, len(query.ids)
+        metric = query.order.metric
+        wanted = query.filters if metric is None else (*query.filters, Has("metric", metric))
+        rarest = min((has for has in wanted if has.kind in KEYED), key=self._having, default=None)
+        of_the_run = replace(query, filters=(), order=Order(), skip=0, limit=None)
+        runs = self._once(
+            ("size", of_the_run),
+            lambda: self._number(Compiler(of_the_run, self._tables, self._active).count()),
+        )
+        # To look a run up costs about four times as much as to walk by it.
+        if rarest is None or 4 * runs < self._having(rarest):
+            return None, runs
+        return rarest, min(runs, self._having(rarest))
 
-    def _has(self, has: Has) -> tuple[str, list[Any]]:
-        if has.kind == "dataset":
-            if "inputs" not in self._columns:
-                return "0", []
-            return (
-                "EXISTS (SELECT 1 FROM inputs i JOIN input_tags t ON t.input_uuid = i.input_uuid"
-                " WHERE i.source_type = 'DATASET' AND i.destination_type = 'RUN' AND i.destination_id = r.run_uuid"
-                " AND t.name = 'mlflow.data.context' AND t.value = ?)",
-                [has.key],
-            )
-        condition, values = 'x."key" = ?', [has.key]
-        if has.kind == "metric":
-            condition += " AND x.is_nan = 0"
-        elif has.value is not None:
-            condition, values = f"{condition} AND x.value = ?", [has.key, has.value]
-        table = _TABLES[has.kind]
-        return f"EXISTS (SELECT 1 FROM {table} x WHERE x.run_uuid = r.run_uuid AND {condition})", values
+    def _having(self, has: Has) -> int:
+        """How many runs have something under this key, whatever it is."""
+        table = self._tables[KEYED[has.kind]]
+        return self._once(
+            ("having", has.kind, has.key),
+            lambda: self._file.ask(f'SELECT count(*) FROM {table} WHERE "key" = ?', [has.key])[0][0],
+        )
 
-    def _runs_of(self, rows: Sequence[sqlite3.Row]) -> list[Run]:
+    def _clean(self, metric: str) -> bool:
+        """Whether no run has this metric as NaN."""
+        table = self._tables["latest_metrics"]
+        statement = f'SELECT 1 FROM {table} WHERE +"key" = ? AND is_nan IS NOT 0 LIMIT 1'
+        return self._once(("clean", metric), lambda: not self._file.ask(statement, [metric]))
+
+    def _runs_of(self, rows: Sequence[Row]) -> list[Run]:
         ids = [row["run_uuid"] for row in rows]
-        params = self._grouped("params", ids)
-        tags = self._grouped("tags", ids)
-        metrics = self._grouped("latest_metrics", ids)
+        params = self._logged("params", ids)
+        tags = self._logged("tags", ids)
+        metrics = self._logged("latest_metrics", ids)
         experiments = {record.id: record.name for record in self._experiments}
         return [
             Run(
                 id=row["run_uuid"],
-                name=row["name"] or tags[row["run_uuid"]].get("mlflow.runName", ""),
+                name=_text(row["name"]) or tags[row["run_uuid"]].get("mlflow.runName", ""),
                 experiment_id=str(row["experiment_id"]),
                 experiment=experiments.get(str(row["experiment_id"]), ""),
-                status=row["status"] or "",
+                status=_text(row["status"]),
                 active=row["lifecycle_stage"] == "active",
-                start_time=row["start_time"],
-                end_time=row["end_time"],
-                artifact_uri=row["artifact_uri"] or "",
+                start_time=_time(row["start_time"]),
+                end_time=_time(row["end_time"]),
+                artifact_uri=_text(row["artifact_uri"]),
                 params=params[row["run_uuid"]],
                 metrics=metrics[row["run_uuid"]],
                 tags=tags[row["run_uuid"]],
@@ -254,28 +268,53 @@ class SqliteStore:
             for row in rows
         ]
 
-    def _grouped(self, table: str, ids: Iterable[str]) -> dict[str, dict[str, Any]]:
+    def _logged(self, table: str, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+        """What each of these runs logged, by run and key; a metric that is NaN is NaN."""
         found: dict[str, dict[str, Any]] = {id: {} for id in ids}
-        remaining = iter(found)
-        value = "CASE WHEN is_nan THEN NULL ELSE value END" if table == "latest_metrics" else "value"
-        while batch := list(islice(remaining, _BATCH)):
-            marks = ", ".join("?" * len(batch))
-            for row in self._all(f'SELECT run_uuid, "key", {value} FROM {table} WHERE run_uuid IN ({marks})', batch):
-                missing = math.nan if table == "latest_metrics" else ""
-                found[row[0]][row[1]] = missing if row[2] is None else row[2]
+        value, kind = ("value", _text)
+        if table == "latest_metrics":
+            value, kind = ("CASE WHEN is_nan THEN NULL ELSE value END", _figure)
+        statement = (
+            f'SELECT run_uuid, "key", {value} FROM {self._tables[table]}'
+            " WHERE run_uuid IN (SELECT value FROM json_each(?))"
+        )
+        for run, key, logged in self._file.ask(statement, [json.dumps(ids)]):
+            found[run][key] = kind(logged)
         return found
 
     def _pairs(self, table: str, key: str, value: str, owner: str, id: str) -> dict[str, str]:
-        if table not in self._columns:
-            return {}
-        rows = self._all(f"SELECT {key}, {value} FROM {table} WHERE {owner} = ?", [id])
-        return {row[0]: row[1] or "" for row in rows}
+        rows = self._file.ask(f"SELECT {key}, {value} FROM {self._tables[table]} WHERE {owner} = ?", [id])
+        return {row[0]: _text(row[1]) for row in rows}
 
-    def _all(self, statement: str, values: Sequence[Any]) -> list[sqlite3.Row]:
-        return self._connection.execute(statement, values).fetchall()
+    def _ask(self, statement: Statement) -> list[Row]:
+        return self._file.ask(statement.text, statement.values)
+
+    def _number(self, statement: Statement) -> int:
+        return self._ask(statement)[0][0]
+
+    def _once(self, question: Any, answer: Callable[[], Answer]) -> Answer:
+        if question not in self._answers:
+            self._answers[question] = answer()
+        return self._answers[question]
 
 
-def _ordered_as_filter(query: RunQuery) -> RunQuery:
-    """Ordering by a metric leaves out the runs without it; say so where nothing is ordered."""
+def _unordered(query: RunQuery) -> RunQuery:
+    """The same runs in no order: ordering by a metric leaves out those without it, so that becomes a filter."""
     metric = query.order.metric
-    return query if metric is None else replace(query, filters=(*query.filters, Has("metric", metric)))
+    filters = query.filters if metric is None else (*query.filters, Has("metric", metric))
+    return replace(query, filters=filters, order=Order(), skip=0)
+
+
+# SQLite lets any cell hold any type: what a damaged or foreign row says must not break a check.
+
+
+def _text(cell: Any) -> str:
+    return cell if isinstance(cell, str) else "" if cell is None else str(cell)
+
+
+def _time(cell: Any) -> int | None:
+    return cell if isinstance(cell, int) else None
+
+
+def _figure(cell: Any) -> float:
+    return float(cell) if isinstance(cell, int | float) else math.nan

@@ -32,7 +32,10 @@ class Store(Protocol):
         ...
 
     def distinct_params(self, query: RunQuery, keys: tuple[str, ...]) -> int:
-        """How many different combinations of these parameters the runs of `query` log (all keys present)."""
+        """How many different combinations of these parameters the runs of `query` log (all keys present).
+
+        Counting may stop at the query's limit.
+        """
         ...
 
     def run_ids(self, among: Set[str] | None = None) -> Set[str]:

@@ -84,9 +84,10 @@ class Behind:
         if not self._shared:
             return self._store.runs(query)
         # Runs that are not its own may fill the limit, so ask for that many more.
-        asked = None if query.limit is None else query.limit + len(self._shared)
-        found = self._store.runs(replace(query, limit=asked))
-        return [run for run in found if run.id not in self._shared][: query.limit]
+        end = None if query.limit is None else query.skip + query.limit
+        asked = None if end is None else end + len(self._shared)
+        found = self._store.runs(replace(query, skip=0, limit=asked))
+        return [run for run in found if run.id not in self._shared][query.skip : end]
 
     def _as_own(self, model: RegisteredModel) -> RegisteredModel:
         return replace(model, store=self, versions=tuple(replace(version, store=self) for version in model.versions))

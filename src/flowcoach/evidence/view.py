@@ -66,6 +66,11 @@ class Runs:
         """Ordered by a metric, lowest first; runs without it are left out."""
         return self._each(order=Order(key, highest_first))
 
+    def first_started(self, n: int) -> Runs:
+        """Only the `n` runs that were started first: what came later counts neither for nor against."""
+        nth = self.by_start()._nth(n)
+        return self if nth is None else self._each(started_until=(nth.start_time or 0, nth.id))
+
     def lowest(self, key: str) -> Run:
         """The run with the lowest value of a metric. Raises NotFound when no run has it."""
         return self._best(key, highest=False)
@@ -93,11 +98,14 @@ class Runs:
         """How many runs there are."""
         return sum(store.count(query) for store, query in self.parts)
 
-    def distinct(self, *keys: str) -> int:
-        """How many different combinations of these parameters were logged."""
+    def distinct(self, *keys: str, up_to: int | None = None) -> int:
+        """How many different combinations of these parameters were logged.
+
+        With `up_to`, counting may end there: enough to tell whether there are as many.
+        """
         if len(self.parts) == 1:
             store, query = self.parts[0]
-            return store.distinct_params(query, keys)
+            return store.distinct_params(replace(query, limit=up_to), keys)
         return len({tuple(run.params[key] for key in keys) for run in self.with_params(*keys)})
 
     def with_id(self, run_id: str) -> Run | None:
@@ -113,6 +121,12 @@ class Runs:
     def __bool__(self) -> bool:
         """Whether there is any such run."""
         return bool(self.take(1))
+
+    def _nth(self, n: int) -> Run | None:
+        """The `n`th run in the order asked for, counting from 1; None when there are fewer."""
+        if len(self.parts) == 1:
+            return next(iter(self._each(skip=n - 1, limit=1)), None)
+        return next(islice(self._each(limit=n), n - 1, n), None)
 
     def _each(self, **changes: object) -> Runs:
         return Runs(tuple((store, replace(query, **changes)) for store, query in self.parts), self.place)
