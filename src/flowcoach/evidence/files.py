@@ -14,9 +14,7 @@ Links in the folder are not followed: what lies elsewhere did not come along.
 
 from __future__ import annotations
 
-import math
 import os
-import sys
 from collections.abc import Iterator, Set
 from dataclasses import replace
 from functools import cached_property
@@ -32,6 +30,7 @@ from flowcoach.evidence.records import (
     ModelVersion,
     RegisteredModel,
     Run,
+    as_stored,
     is_prompt,
 )
 from flowcoach.problem import Problem
@@ -325,17 +324,12 @@ def _folders(parent: Path) -> list[Path]:
 def _logged(line: str) -> tuple[int, int, float]:
     """Step, time and value of a line `time value [step [dataset digest]]`.
 
-    Infinities become the largest numbers, as MLflow's databases keep them. Raises ValueError for any other line.
+    Raises ValueError for any other line.
     """
     parts = line.split(" ")
     if len(parts) not in (2, 3, 5):
         raise ValueError(line)
-    value = float(parts[1])
-    if math.isnan(value):
-        value = math.nan  # the one object, so that records that hold it are equal
-    if math.isinf(value):
-        value = math.copysign(sys.float_info.max, value)
-    return (int(parts[2]) if len(parts) > 2 else 0, int(parts[0]), value)
+    return (int(parts[2]) if len(parts) > 2 else 0, int(parts[0]), as_stored(float(parts[1])))
 
 
 def _text(value: object) -> str:

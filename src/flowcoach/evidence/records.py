@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -181,6 +182,16 @@ class RegisteredModel:
                 advice="register a run's model: mlflow.register_model(…)",
             )
         return self.versions[-1]
+
+
+def as_stored(value: float) -> float:
+    """A metric's value as MLflow's databases keep it, whatever the store: infinities as the largest numbers.
+
+    NaN becomes the one object `math.nan`, so that records that hold it compare equal.
+    """
+    if math.isnan(value):
+        return math.nan
+    return max(-sys.float_info.max, min(sys.float_info.max, value))
 
 
 def is_prompt(tags: dict[str, str]) -> bool:

@@ -1,0 +1,326 @@
+"""A tracking server of MLflow, read through its REST API 2.0, without importing mlflow (which costs seconds)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence, Set
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import cached_property
+from typing import Any
+
+from flowcoach.evidence.query import Has, RunQuery
+from flowcoach.evidence.records import (
+    Dataset,
+    ExperimentRecord,
+    LoggedModel,
+    ModelVersion,
+    RegisteredModel,
+    Run,
+    as_stored,
+    is_prompt,
+)
+from flowcoach.evidence.server import Refused, Server
+from flowcoach.problem import Problem
+
+_PAGE = 1000
+_SECONDS = 15
+_KEY = re.compile(r"[\w./ -]+")  # what needs no escape inside the back-ticks of MLflow's filters
+_VALUE = re.compile(r"[\w./ :@+-]{1,200}")
+_ID = re.compile(r"[0-9a-f]{32}")
+_MANY = 500
+
+
+class RestStore:
+    """A read-only look at one server. What was read is remembered for as long as the object lives.
+
+    Experiments that have at most a thousand runs together are read once and asked here; larger ones are asked on the
+    server, as far as MLflow's filters go. Raises Problem, now or later, when the server does not answer as it should.
+    """
+
+    warnings: tuple[str, ...] = ()
+
+    def __init__(self, address: str, *, seconds: float = _SECONDS) -> None:
+        self._server = Server(address, seconds=seconds)
+        self.address = self._server.address
+        self._held: dict[str, list[Run]] = {}
+        self._large: set[str] = set()
+        self._remembered: dict[RunQuery, list[Run]] = {}
+        self._datasets: dict[str, tuple[Dataset, ...]] = {}
+        self._models: dict[str, tuple[LoggedModel, ...]] = {}
+        self._experiments = self._read_experiments()
+
+    def experiments(self) -> tuple[ExperimentRecord, ...]:
+        """All experiments, deleted ones too, ordered by id."""
+        return self._experiments
+
+    def runs(self, query: RunQuery) -> list[Run]:
+        """The runs that answer `query`, in its order."""
+        if query not in self._remembered:
+            ids = [record.id for record in self._experiments if record.active]
+            if query.experiment_ids is not None:
+                ids = [id for id in ids if id in query.experiment_ids]
+            if self._hold(ids):
+                self._remembered[query] = query.apply(run for id in ids for run in self._held[id])
+            else:
+                self._remembered[query] = self._asked(ids, query)
+        return self._remembered[query]
+
+    def count(self, query: RunQuery) -> int:
+        """How many runs answer `query`, its limit aside."""
+        return len(self.runs(replace(query, limit=None)))
+
+    def distinct_params(self, query: RunQuery, keys: tuple[str, ...]) -> int:
+        """How many different combinations of these parameters the runs of `query` log (all keys present)."""
+        found = [run.params for run in self.runs(replace(query, limit=None))]
+        return len({tuple(params[key] for key in keys) for params in found if params.keys() >= set(keys)})
+
+    def run_ids(self, among: Set[str] | None = None) -> Set[str]:
+        """The ids of all runs, deleted ones too; with `among`, of those only."""
+        ids = [record.id for record in self._experiments]
+        if among is not None and not among:
+            return frozenset()
+        if self._hold(ids):
+            found = {run.id for id in ids for run in self._held[id]}
+        else:
+            wanted = None if among is None else tuple(sorted(among))
+            found = {run.id for run in self._pages(ids, "ALL", _filters(RunQuery(ids=wanted)), ())}
+        return found if among is None else found & among
+
+    def registered_models(self) -> tuple[RegisteredModel, ...]:
+        """All registered models with their versions, ordered by name."""
+        return self._registered_models
+
+    def datasets(self, run_id: str) -> tuple[Dataset, ...]:
+        """The datasets that a run took in."""
+        return self._datasets.get(run_id, ())
+
+    def logged_models(self, run_id: str) -> tuple[LoggedModel, ...]:
+        """The models that a run logged (MLflow 3)."""
+        if run_id not in self._models:
+            ids = [record.id for record in self._experiments]
+            question = {"experiment_ids": ids, "filter": f"source_run_id = '{run_id}'", "max_results": 50}
+            try:
+                with self._understanding():
+                    found = [_logged_model(one) for one in self._all("logged-models/search", question, "models")]
+            except Refused:  # a server of MLflow 2 has no logged models
+                found = []
+            self._models[run_id] = tuple(sorted(found, key=lambda model: model.id))
+        return self._models[run_id]
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+    def _read_experiments(self) -> tuple[ExperimentRecord, ...]:
+        with self._understanding():
+            found = [
+                ExperimentRecord(
+                    id=str(one["experiment_id"]),
+                    name=one.get("name", ""),
+                    active=one.get("lifecycle_stage", "active") == "active",
+                    artifact_location=one.get("artifact_location", ""),
+                    tags=_pairs(one.get("tags")),
+                    store=self,
+                )
+                for one in self._all("experiments/search", {"view_type": "ALL", "max_results": _PAGE}, "experiments")
+            ]
+        return tuple(sorted(found, key=lambda record: (len(record.id), record.id)))  # as numbers are ordered
+
+    @cached_property
+    def _registered_models(self) -> tuple[RegisteredModel, ...]:
+        models = self._all("registered-models/search", {"max_results": _PAGE}, "registered_models", method="GET")
+        versions = self._all("model-versions/search", {"max_results": _PAGE}, "model_versions", method="GET")
+        with self._understanding():
+            by_name: dict[str, list[dict[str, Any]]] = {}
+            for one in versions:
+                by_name.setdefault(one["name"], []).append(one)
+            found = [self._model(one, by_name.get(one["name"], [])) for one in models]
+        return tuple(sorted((one for one in found if not is_prompt(one.tags)), key=lambda model: model.name))
+
+    def _model(self, one: dict[str, Any], versions: list[dict[str, Any]]) -> RegisteredModel:
+        aliases: dict[int, list[str]] = {}
+        for alias in one.get("aliases", ()):
+            aliases.setdefault(int(alias["version"]), []).append(alias["alias"])
+        return RegisteredModel(
+            name=one["name"],
+            description=one.get("description", ""),
+            tags=_pairs(one.get("tags")),
+            versions=tuple(
+                self._version(version, aliases.get(int(version["version"]), []))
+                for version in sorted(versions, key=lambda version: int(version["version"]))
+            ),
+            store=self,
+        )
+
+    def _version(self, one: dict[str, Any], aliases: list[str]) -> ModelVersion:
+        return ModelVersion(
+            name=one["name"],
+            version=int(one["version"]),
+            stage=one.get("current_stage") or "None",
+            source=one.get("source", ""),
+            run_id=one.get("run_id", ""),
+            status=one.get("status", ""),
+            description=one.get("description", ""),
+            aliases=tuple(sorted(aliases)),
+            tags=_pairs(one.get("tags")),
+            store=self,
+        )
+
+    def _hold(self, ids: Sequence[str]) -> bool:
+        """Whether all runs of these experiments are at hand; reads them when they fit on one page."""
+        unknown = [id for id in ids if id not in self._held and id not in self._large]
+        if unknown:
+            answer = self._server.ask("runs/search", _search(unknown, "ALL"))
+            if answer.get("next_page_token"):
+                self._large.update(unknown)
+            else:
+                self._held.update({id: [] for id in unknown})
+                for run in self._read_runs(answer):
+                    self._held[run.experiment_id].append(run)
+        return self._large.isdisjoint(ids)
+
+    def _asked(self, ids: Sequence[str], query: RunQuery) -> list[Run]:
+        """Ask the server, and hold what it says against the question's exact meaning."""
+        view = "DELETED_ONLY" if query.deleted else "ACTIVE_ONLY"
+        try:
+            order = () if query.limit is None else _order(query)
+            found = []
+            for run in self._pages(ids, view, _filters(query), order):
+                if query.includes(run):
+                    found.append(run)
+                if order and len(found) == query.limit:
+                    break
+        except Refused:  # an older server, or a key that its filters cannot name: ask for everything
+            found = list(self._pages(ids, view, "", ()))
+        return query.apply(found)
+
+    def _pages(self, ids: Sequence[str], view: str, filters: str, order: Sequence[str]) -> Iterator[Run]:
+        token = ""
+        while True:
+            answer = self._server.ask("runs/search", _search(ids, view, filters, order, token))
+            yield from self._read_runs(answer)
+            token = answer.get("next_page_token", "")
+            if not token:
+                return
+
+    def _all(
+        self, endpoint: str, question: dict[str, Any], name: str, *, method: str = "POST"
+    ) -> Iterator[dict[str, Any]]:
+        token = ""
+        while True:
+            answer = self._server.ask(endpoint, {**question, "page_token": token} if token else question, method=method)
+            yield from answer.get(name, ())
+            token = answer.get("next_page_token", "")
+            if not token:
+                return
+
+    def _read_runs(self, answer: dict[str, Any]) -> list[Run]:
+        names = {record.id: record.name for record in self._experiments}
+        with self._understanding():
+            return [self._run(one, names[str(one["info"]["experiment_id"])]) for one in answer.get("runs", ())]
+
+    def _run(self, one: dict[str, Any], experiment: str) -> Run:
+        info, data = one["info"], one.get("data", {})
+        tags = _pairs(data.get("tags"))
+        self._datasets[info["run_id"]] = _datasets(one.get("inputs", {}).get("dataset_inputs", ()))
+        return Run(
+            id=info["run_id"],
+            name=info.get("run_name") or tags.get("mlflow.runName", ""),
+            experiment_id=str(info["experiment_id"]),
+            experiment=experiment,
+            status=info.get("status", ""),
+            active=info.get("lifecycle_stage", "active") == "active",
+            start_time=_whole(info.get("start_time")),
+            end_time=_whole(info.get("end_time")),
+            artifact_uri=info.get("artifact_uri", ""),
+            params=_pairs(data.get("params")),
+            metrics={metric["key"]: as_stored(float(metric.get("value", 0))) for metric in data.get("metrics", ())},
+            tags=tags,
+            store=self,
+        )
+
+    @contextmanager
+    def _understanding(self) -> Iterator[None]:
+        """What is JSON but not MLflow's is in the way, and no fault of ours."""
+        try:
+            yield
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise Problem(
+                f"{self.address} answers in words that are not MLflow's ({type(error).__name__}: {error}).",
+                "check that this is the address of an MLflow tracking server, version 2 or newer",
+            ) from error
+
+
+def _search(
+    ids: Sequence[str], view: str, filters: str = "", order: Sequence[str] = (), token: str = ""
+) -> dict[str, Any]:
+    question: dict[str, Any] = {"experiment_ids": list(ids), "run_view_type": view, "max_results": _PAGE}
+    optional = {"filter": filters, "order_by": list(order), "page_token": token}
+    return question | {key: value for key, value in optional.items() if value}
+
+
+def _filters(query: RunQuery) -> str:
+    """As much of the question as MLflow's filter language can say without an escape."""
+    metric = query.order.metric
+    parts = [_filter(has) for has in (*query.filters, *((Has("metric", metric),) if metric else ()))]
+    if len(query.statuses) == 1:
+        parts.append(f"attributes.status = '{query.statuses[0]}'")
+    if query.ids is not None and 0 < len(query.ids) <= _MANY and all(map(_ID.fullmatch, query.ids)):
+        parts.append("attributes.run_id IN ({})".format(", ".join(f"'{id}'" for id in query.ids)))
+    return " AND ".join(part for part in parts if part)
+
+
+def _filter(has: Has) -> str:
+    if has.kind == "dataset" or not _KEY.fullmatch(has.key):
+        return ""
+    key = f"{has.kind}s.`{has.key}`"
+    if has.kind == "metric":
+        return f"{key} >= -1.7976931348623157e308"  # MLflow has no word for "is there"; this is the lowest it stores
+    if has.value is None:
+        return f"{key} LIKE '%'"
+    return f"{key} = '{has.value}'" if _VALUE.fullmatch(has.value) else f"{key} LIKE '%'"
+
+
+def _order(query: RunQuery) -> tuple[str, ...]:
+    direction = "DESC" if query.order.descending else "ASC"
+    metric = query.order.metric
+    if metric is None:
+        return (f"attributes.start_time {direction}", "attributes.run_id ASC")
+    if not _KEY.fullmatch(metric):
+        return ()
+    return (f"metrics.`{metric}` {direction}", "attributes.start_time ASC", "attributes.run_id ASC")
+
+
+def _logged_model(one: dict[str, Any]) -> LoggedModel:
+    info, data = one["info"], one.get("data", {})
+    return LoggedModel(
+        id=info["model_id"],
+        name=info.get("name", ""),
+        status=info.get("status", "").removeprefix("LOGGED_MODEL_").removeprefix("UPLOAD_"),
+        artifact_location=info.get("artifact_uri", ""),
+        source_run_id=info.get("source_run_id", ""),
+        params=_pairs(data.get("params")),
+        tags=_pairs(info.get("tags")),
+    )
+
+
+def _datasets(inputs: Iterable[dict[str, Any]]) -> tuple[Dataset, ...]:
+    found = [
+        Dataset(
+            name=one["dataset"].get("name", ""),
+            digest=one["dataset"].get("digest", ""),
+            context=_pairs(one.get("tags")).get("mlflow.data.context", ""),
+            source_type=one["dataset"].get("source_type", ""),
+            source=one["dataset"].get("source", ""),
+        )
+        for one in inputs
+    ]
+    return tuple(sorted(found, key=lambda dataset: (dataset.name, dataset.digest, dataset.context)))
+
+
+def _pairs(values: Iterable[dict[str, Any]] | None) -> dict[str, str]:
+    return {one["key"]: one.get("value", "") for one in values or ()}
+
+
+def _whole(value: object) -> int | None:
+    return None if value is None else int(str(value))
