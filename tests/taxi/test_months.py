@@ -60,15 +60,14 @@ def test_a_month_survives_its_file(tmp_path):
 
 def test_the_same_arguments_give_the_same_values_everywhere():
     text = taxi.month(2023, 1, trips=500, seed=7).to_csv(index=False, lineterminator="\n")
-    assert (
-        hashlib.sha256(text.encode()).hexdigest() == "05e1bd9b1dff16350a0a24a75f9caa3f4618742533f0d16221d884585caf908c"
-    )
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    assert digest == "05e1bd9b1dff16350a0a24a75f9caa3f4618742533f0d16221d884585caf908c"
 
 
 def test_another_seed_and_another_month_give_other_trips_in_the_same_city():
     one, other, later = taxi.month(2023, 1), taxi.month(2023, 1, seed=1), taxi.month(2023, 2)
     for different in (other, later):
-        assert one["trip_distance"].ne(different["trip_distance"]).mean() > 0.9
+        assert np.mean(one["trip_distance"].to_numpy() != different["trip_distance"].to_numpy()) > 0.9
         assert different["PULocationID"].mode().item() == one["PULocationID"].mode().item() == 74
 
 

@@ -4,28 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 import shutil
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from flowcoach.problem import Problem
 from flowcoach.taxi.files import replacing
 from flowcoach.taxi.months import KNOWN, Month, file_name
-from flowcoach.taxi.part import Origin, Part
-
-if TYPE_CHECKING:
-    import requests
+from flowcoach.taxi.part import Part
+from flowcoach.taxi.transfer import MAGIC, MayPassError, Progress, RefusedError, fetch, innermost
 
 PUBLISHER = "https://d37ci6vzurychx.cloudfront.net/trip-data"
-_MAGIC = b"PAR1"  # a Parquet file begins and ends with it (Apache Parquet, file format)
-_MAY_PASS = frozenset({408, 425, 429})  # and every status from 500 on
-_RANGES = frozenset({206, 416})  # partial content, and the range that was asked for is not there
-_CHUNK = 1 << 14
-
-Progress = Callable[[int, int | None], None]
 
 
 @dataclass(frozen=True)
@@ -49,22 +38,6 @@ class Download:
 
     path: Path
     warning: str | None = None
-
-
-class _MayPassError(Exception):
-    """A failure that may be gone at the next try; the message says what happened."""
-
-
-def _unseen(done: int, total: int | None) -> None:
-    """Show nothing."""
-
-
-class _RefusedError(Exception):
-    """What no further try would mend: the message is one sentence, `advice` what to do with no full stop."""
-
-    def __init__(self, cause: str, advice: str) -> None:
-        super().__init__(cause)
-        self.advice = advice
 
 
 def mirror() -> str:
@@ -102,32 +75,32 @@ def download(
         show(known.size, known.size)
         return Download(path)
 
-    url = f"{mirror.rstrip('/')}/{name}"
+    url = f"{mirror.removesuffix('/')}/{name}"
     part = Part(path.with_name(f"{name}.part"))
     by_hand = f"or put the file into the folder {path.parent} by hand, under the name {name}."
     again = Retrying(
-        retry=retry_if_exception_type(_MayPassError),
+        retry=retry_if_exception_type(MayPassError),
         stop=stop_after_attempt(patience.tries),
         wait=wait_exponential(patience.pause),
         reraise=True,
     )
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        again(_fetch, url, part, show, patience.silence)
+        again(fetch, url, part, show, patience.silence)
         _require_parquet(url, part)
         with replacing(path) as unfinished, part.open() as file, unfinished.open("wb") as copy:
             shutil.copyfileobj(file, copy)
         part.discard()
-    except _MayPassError as error:
+    except MayPassError as error:
         raise Problem(
             f"{url} could not be fetched: {error} ({patience.tries} tries).",
             f"Try again later, what has come is kept; name another mirror with --mirror; {by_hand}",
         ) from error
-    except _RefusedError as error:
+    except RefusedError as error:
         raise Problem(str(error), f"{error.advice}; {by_hand}") from error
     except requests.RequestException as error:
         raise Problem(
-            f"{url} could not be fetched: {_short(error)}.",
+            f"{url} could not be fetched: {innermost(error)}.",
             f"Check the address, and name a mirror as https://… with --mirror or FLOWCOACH_MIRROR; {by_hand}",
         ) from error
     except OSError as error:
@@ -138,108 +111,15 @@ def download(
     return Download(path, _warning(url, path, known))
 
 
-def _fetch(url: str, part: Part, progress: Progress, silence: float) -> None:
-    """Bring the part to its end in one request, from where it stands if the server still has the same file."""
-    import requests
-
-    try:
-        origin = part.origin()
-        if origin is None or origin.url != url:
-            origin, held = None, 0
-        else:
-            held = part.held()
-            if held == origin.size:
-                return
-        ask = {"Accept-Encoding": "identity"}
-        if origin and origin.version and held:
-            ask |= {"Range": f"bytes={held}-", "If-Range": origin.version}
-        with requests.get(url, headers=ask, stream=True, timeout=silence) as response:
-            _require_success(url, response)
-            if response.status_code in _RANGES:
-                _require_continuation(part, response, origin, held)
-            else:
-                part.begin(_origin(url, response))
-            _append(part, response, progress)
-    except requests.exceptions.SSLError:
-        raise
-    except requests.Timeout as error:
-        raise _MayPassError(f"no answer within {silence:g} seconds") from error
-    except (requests.ConnectionError, requests.exceptions.ChunkedEncodingError) as error:
-        raise _MayPassError(f"no connection, or it broke ({_short(error)})") from error
-
-
-def _append(part: Part, response: requests.Response, progress: Progress) -> None:
-    """Write down what comes. Raises `_MayPassError` if it ends early."""
-    origin = part.origin()
-    size, held = origin.size if origin else None, part.held()
-    progress(held, size)
-    with part.append() as file:
-        for chunk in response.iter_content(_CHUNK):
-            file.write(chunk)
-            held += len(chunk)
-            progress(held, size)
-    first, last = part.ends()
-    if size is not None and held < size:
-        raise _MayPassError(f"it ended after {held:,} of {size:,} bytes")
-    if size is None and first == _MAGIC != last:
-        raise _MayPassError(f"it ended early, after {held:,} bytes")
-
-
-def _origin(url: str, response: requests.Response) -> Origin:
-    """Return what the server says that it sends."""
-    headers = response.headers
-    if headers.get("Content-Encoding", "identity") != "identity":
-        return Origin(url, version=None, size=None)  # lengths and ranges then count packed bytes
-    length = headers.get("Content-Length", "")
-    return Origin(url, _version(response), int(length) if length.isdecimal() else None)
-
-
-def _version(response: requests.Response) -> str | None:
-    tag = response.headers.get("ETag", "")
-    return tag if tag.startswith('"') else response.headers.get("Last-Modified")  # a weak ETag proves nothing
-
-
-def _require_success(url: str, response: requests.Response) -> None:
-    answer = f"the server answered {response.status_code} {response.reason}".rstrip()
-    if response.status_code in (200, *_RANGES):
-        return
-    if response.status_code in _MAY_PASS or response.status_code >= 500:
-        raise _MayPassError(answer)
-    if response.status_code in (403, 404, 410):
-        raise _RefusedError(
-            f"{url} is not there for us: {answer}.",
-            "Try a month that is published, as 2023-01 (the publisher says 403 for those that are not), or another "
-            "mirror with --mirror",
-        )
-    raise _RefusedError(
-        f"{url} could not be fetched: {answer}.",
-        "Open the address in a browser to see why, or name another mirror with --mirror",
-    )
-
-
-def _require_continuation(part: Part, response: requests.Response, origin: Origin | None, held: int) -> None:
-    """Raise `_MayPassError`, having dropped the part, unless the answer goes on exactly where the part ends."""
-    said = response.headers.get("Content-Range", "")
-    told = re.fullmatch(r"bytes (\d+)-\d+/(\d+)", said)
-    if not (
-        origin
-        and told
-        and (int(told[1]), int(told[2])) == (held, origin.size)
-        and _version(response) in (origin.version, None)
-    ):
-        part.discard()
-        raise _MayPassError(f"the server did not go on where we were, at {held:,} bytes, but sent {said or 'no range'}")
-
-
 def _require_parquet(url: str, part: Part) -> None:
-    """Raise `_RefusedError`, having dropped the part, unless it begins and ends as Parquet does."""
+    """Raise `RefusedError`, having dropped the part, unless it begins and ends as Parquet does."""
     first, last = part.ends()
-    if first == last == _MAGIC:
+    if first == last == MAGIC:
         return
     part.discard()
-    seen = f"begins with {first!r}" if first != _MAGIC else f"ends with {last!r}"
-    raise _RefusedError(
-        f"{url} is not a Parquet file: it {seen} instead of {_MAGIC!r}.",
+    seen = f"begins with {first!r}" if first != MAGIC else f"ends with {last!r}"
+    raise RefusedError(
+        f"{url} is not a Parquet file: it {seen} instead of {MAGIC!r}.",
         "Open the address in a browser (a network that wants you to sign in answers everything with a page of its "
         "own), or name another mirror with --mirror",
     )
@@ -255,14 +135,10 @@ def _warning(url: str, path: Path, known: Month | None) -> str | None:
     )
 
 
+def _unseen(done: int, total: int | None) -> None:
+    """Show nothing."""
+
+
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _short(error: Exception) -> str:
-    """Return the innermost cause in its own words, as "[Errno 111] Connection refused"."""
-    inner: BaseException = error
-    while causes := [cause for cause in (*inner.args, getattr(inner, "reason", None)) if isinstance(cause, Exception)]:
-        inner = causes[-1]
-    return str(inner).rsplit(": ", 1)[-1].rstrip(".?")
