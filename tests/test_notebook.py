@@ -65,6 +65,7 @@ def test_when_nothing_could_be_checked_the_exception_says_cause_and_next_step(an
     answer(as_json.dumps(PROBLEM))
     with pytest.raises(NotChecked, match="is not a database") as stopped:
         check("2.3")
+    assert "\x1b" not in str(stopped.value)
     assert str(stopped.value).splitlines()[1] == "Next: name the right file as `store` in flowcoach.toml"
 
 

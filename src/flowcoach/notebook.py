@@ -9,6 +9,7 @@ import sys
 
 from flowcoach.report import notebook as face
 from flowcoach.report import terminal
+from flowcoach.report.text import clean
 from flowcoach.result import Result, from_dict
 
 
@@ -16,7 +17,7 @@ class NotChecked(Exception):
     """Nothing could be judged: one cause, one next step, both in the message."""
 
     def __init__(self, cause: str, next_step: str) -> None:
-        super().__init__(f"{cause}\nNext: {next_step}")
+        super().__init__(f"{clean(cause)}\nNext: {clean(next_step)}")
 
     def _render_traceback_(self) -> list[str]:
         """What IPython shows: the message, and no traceback of ours."""

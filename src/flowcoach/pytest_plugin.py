@@ -40,11 +40,12 @@ def pytest_collection(session: pytest.Session) -> object:
     if not names:
         return None
     from flowcoach.problem import Problem
+    from flowcoach.report.text import clean
 
     try:
         folder, result = _examine(names, session.config.getoption("--flowcoach-workspace"))
     except Problem as problem:
-        raise pytest.UsageError(f"{problem.cause}\nNext: {problem.next_step}") from None
+        raise pytest.UsageError(f"{clean(problem.cause)}\nNext: {clean(problem.next_step)}") from None
     sections = [
         SectionNode.from_parent(session, name=section.id, nodeid=section.id, path=folder, checks=section.checks)
         for section in result.sections

@@ -234,6 +234,11 @@ def test_a_misconception_that_breaks_is_our_error(recognise: Callable[[Evidence]
     assert with_misconceptions(fails, recognise).state is State.ERROR
 
 
+def test_a_problem_met_by_a_misconception_ends_the_look_too() -> None:
+    with pytest.raises(Problem, match="The store vanished"):
+        with_misconceptions(fails, raises(Problem("The store vanished.", "find it")))
+
+
 def test_braces_in_a_learners_text_stay_text() -> None:
     result = with_misconceptions(fails, lambda evidence: {"run": "{run.__class__}"})
     assert result.message == "Mistake 1: {run.__class__}."

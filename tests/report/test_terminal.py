@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from io import StringIO
+
 import pytest
+from rich.console import Console
 
 from flowcoach.report import terminal
 from flowcoach.result import CheckResult, Result, SectionResult, State
@@ -56,3 +59,11 @@ def test_many_passed_checks_do_not() -> None:
 def test_a_failed_check_does_not_give_its_hints_away() -> None:
     failed = CheckResult("2.3/a", "A", State.FAILED, 0, 1, message="No.", hints=("the whole answer",))
     assert "the whole answer" not in "\n".join(page(failed))
+
+
+def test_there_is_no_colour_when_it_is_not_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("FORCE_COLOR", "TTY_COMPATIBLE"):
+        monkeypatch.delenv(name, raising=False)
+    stream = StringIO()
+    terminal.render(Result("0.1.0", (SectionResult("2.3", "Tracking", (PASSED, FAILED)),)), Console(file=stream))
+    assert "\x1b" not in stream.getvalue()
