@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
+import re
 
-from flowcoach import course
+import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
+
 from flowcoach.coach.start import start
 from flowcoach.workspace import Workspace
 
@@ -13,12 +16,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--section", help="prove just this section, as 2.3")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep what shares an expensive workspace in one worker: a section's proof, else a file's tests."""
-    for item in items:
-        section = getattr(item, "callspec", None) and item.callspec.params.get("section")  # pyright: ignore
-        group = f"prove-{section.id}" if isinstance(section, course.Section) else str(item.path)
-        item.add_marker(pytest.mark.xdist_group(group))
+class ByWorkspace(LoadScopeScheduling):
+    """Keep what shares an expensive workspace in one worker: a file's tests, and in the proof those of one section."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file, _, test = nodeid.partition("::")
+        section = re.search(r"\[(\d+\.\d+)", test) if "/prove/" in file else None
+        return f"{file}[{section[1]}]" if section else file
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByWorkspace:
+    # pytest-xdist's own groups (3.8) go unnoticed under pytest 9.2.
+    return ByWorkspace(config, log)
 
 
 @pytest.fixture(autouse=True)

@@ -271,11 +271,11 @@ def training_figure(here: Workspace) -> None:
 
 
 def keep_datasets_in_a_run_of_their_own(contexts: Iterable[str | None], *, same: bool = False) -> None:
-    """Log small datasets, one for each context, in a new run."""
+    """Log small datasets, one for each context, in a new run; `same` makes them of the same trips."""
     inputs = []
     for number, context in enumerate(contexts):
         frame = pd.DataFrame({"trip_distance": [1.0, 2.0 if same else 2.0 + number]})
-        dataset = from_pandas(frame, name="month")
+        dataset = from_pandas(frame, name=f"month-{number}")
         tags = [InputTag("mlflow.data.context", context)] if context else []
         inputs.append(DatasetInput(dataset._to_mlflow_entity(), tags))
     run_id = log("forest-final", params={"data": "named"})

@@ -1,4 +1,4 @@
-"""Each section's expensive states, made once: untouched, script run, solved."""
+"""Each section's expensive states, made once: script run, solved."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from flowcoach import course
+from flowcoach.coach import scripts
 from flowcoach.course import Section
 from flowcoach.result import State
 from flowcoach.workspace import Workspace
@@ -32,6 +33,14 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize(("section", "mistake"), pairs, ids=names, scope="session")
     elif "section" in metafunc.fixturenames:
         metafunc.parametrize("section", sections, ids=[section.id for section in sections], scope="session")
+
+
+@pytest.fixture(scope="session")
+def begun(section: Section, prepared: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """A workspace in which nothing but the section's script was run, as `flowcoach run` does."""
+    here = stage.copy(prepared, tmp_path_factory.mktemp(f"begun-{section.id}") / "course")
+    scripts.run(section.folder / "run.py", here, quiet=True)
+    return here
 
 
 @pytest.fixture(scope="session")
