@@ -59,7 +59,7 @@ class FileStore:
             raise Problem(f"{root} {found}; a file store of MLflow is a folder.", "check the tracking address")
         if not is_file_store(root):
             raise Problem(
-                f"{root} is not a file store of MLflow: no folder in it has a {META}.",
+                f"{root} is not a file store of MLflow: no folder in it has an experiment's {META}.",
                 "check the tracking address; a store in a SQLite file is written sqlite:///mlflow.db",
             )
 
@@ -84,11 +84,11 @@ class FileStore:
 
     def count(self, query: RunQuery) -> int:
         """How many runs answer `query`, its limit aside."""
-        return len(self.runs(replace(query, limit=None)))
+        return len(self.runs(replace(query, skip=0, limit=None)))
 
     def distinct_params(self, query: RunQuery, keys: tuple[str, ...]) -> int:
         """How many different combinations of these parameters the runs of `query` log (all keys present)."""
-        found = [run.params for run in self.runs(replace(query, limit=None))]
+        found = [run.params for run in self.runs(replace(query, skip=0, limit=None))]
         return len({tuple(params[key] for key in keys) for params in found if params.keys() >= set(keys)})
 
     def run_ids(self, among: Set[str] | None = None) -> Set[str]:
@@ -307,9 +307,16 @@ class FileStore:
 
 
 def is_file_store(folder: Path) -> bool:
-    """Whether a folder has the shape of a file store: some folder in it has a `meta.yaml`."""
-    places = (folder, folder / TRASH, folder / MODELS)
-    return any((one / META).is_file() for place in places for one in _folders(place))
+    """Whether a folder has the shape of a file store: some folder in it has an experiment's `meta.yaml`."""
+    return any(_is_experiment(one) for place in (folder, folder / TRASH) for one in _folders(place))
+
+
+def _is_experiment(folder: Path) -> bool:
+    try:
+        with (folder / META).open("rb") as file:
+            return b"artifact_location" in file.read(4096)
+    except OSError:
+        return False
 
 
 def _folders(parent: Path) -> list[Path]:

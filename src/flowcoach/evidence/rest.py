@@ -68,11 +68,11 @@ class RestStore:
 
     def count(self, query: RunQuery) -> int:
         """How many runs answer `query`, its limit aside."""
-        return len(self.runs(replace(query, limit=None)))
+        return len(self.runs(replace(query, skip=0, limit=None)))
 
     def distinct_params(self, query: RunQuery, keys: tuple[str, ...]) -> int:
         """How many different combinations of these parameters the runs of `query` log (all keys present)."""
-        found = [run.params for run in self.runs(replace(query, limit=None))]
+        found = [run.params for run in self.runs(replace(query, skip=0, limit=None))]
         return len({tuple(params[key] for key in keys) for params in found if params.keys() >= set(keys)})
 
     def run_ids(self, among: Set[str] | None = None) -> Set[str]:
@@ -183,12 +183,13 @@ class RestStore:
         """Ask the server, and hold what it says against the question's exact meaning."""
         view = "DELETED_ONLY" if query.deleted else "ACTIVE_ONLY"
         try:
-            order = () if query.limit is None else _order(query)
+            enough = None if query.limit is None else query.skip + query.limit
+            order = () if enough is None else _order(query)
             found = []
             for run in self._pages(ids, view, _filters(query), order):
                 if query.includes(run):
                     found.append(run)
-                if order and len(found) == query.limit:
+                if order and len(found) == enough:
                     break
         except Refused:  # an older server, or a key that its filters cannot name: ask for everything
             found = list(self._pages(ids, view, "", ()))

@@ -44,13 +44,13 @@ class Behind:
     def count(self, query: RunQuery) -> int:
         """How many runs answer `query`, its limit aside."""
         if self._shared:
-            return len(self.runs(replace(query, limit=None)))
+            return len(self.runs(replace(query, skip=0, limit=None)))
         return self._ask(lambda: self._store.count(query), 0)
 
     def distinct_params(self, query: RunQuery, keys: tuple[str, ...]) -> int:
         """How many different combinations of these parameters the runs of `query` log (all keys present)."""
         if self._shared:
-            found = [run.params for run in self.runs(replace(query, limit=None))]
+            found = [run.params for run in self.runs(replace(query, skip=0, limit=None))]
             return len({tuple(params[key] for key in keys) for params in found if params.keys() >= set(keys)})
         return self._ask(lambda: self._store.distinct_params(query, keys), 0)
 

@@ -8,8 +8,17 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from flowcoach.evidence.answers import Answers
+from flowcoach.evidence.artifacts import Artifacts, Shelves
 from flowcoach.evidence.query import Has, Order, RunQuery
-from flowcoach.evidence.records import ExperimentRecord, ModelVersion, NotFound, RegisteredModel, Run
+from flowcoach.evidence.records import (
+    ExperimentRecord,
+    LoggedModel,
+    ModelVersion,
+    NotFound,
+    RegisteredModel,
+    Run,
+    Unavailable,
+)
 from flowcoach.evidence.stores import Store
 
 FINISHED = ("FINISHED",)
@@ -172,13 +181,15 @@ class Evidence:
     """Everything a check may look at: all stores of a workspace taken together, and the learner's answers.
 
     `configured` is the store the workspace names; the others were discovered in its folder, seen behind it
-    (`flowcoach.evidence.union`). `unread` says which of those could not be opened, and why.
+    (`flowcoach.evidence.union`). `unread` says which of those could not be opened, and why; `shelves` is where
+    artifacts may lie.
     """
 
     stores: tuple[Store, ...]
     configured: Store | None = None
     answers: Answers = field(default_factory=Answers)
     unread: tuple[str, ...] = ()
+    shelves: Shelves | None = None
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -257,6 +268,15 @@ class Evidence:
             )
         return run
 
+    def artifacts(self, of: Run | LoggedModel | ModelVersion) -> Artifacts:
+        """The files that a run, a logged model or the model behind a registered version left.
+
+        Raises Unavailable when they did not come along, NotFound when there are none.
+        """
+        if isinstance(of, ModelVersion):
+            return self._behind(of)
+        return self._find(of.artifact_uri if isinstance(of, Run) else of.artifact_location)
+
     def close(self) -> None:
         """Give back what the readers hold."""
         for store in self.stores:
@@ -264,3 +284,59 @@ class Evidence:
 
     def _records(self) -> list[ExperimentRecord]:
         return [record for store in self.stores for record in store.experiments()]
+
+    def _find(self, location: str) -> Artifacts:
+        if self.shelves is None:
+            raise Unavailable(f"nobody looked for the files at {location}.")
+        return self.shelves.find(location)
+
+    def _behind(self, version: ModelVersion, followed: frozenset[str] = frozenset()) -> Artifacts:
+        """What the source of a version leads to: a logged model, another version, a run's folder, or a location."""
+        scheme, _, rest = version.source.partition(":/")
+        name, _, tail = rest.strip("/").partition("/")
+        if scheme == "runs":
+            return self._logged_in(name, tail, version)
+        if scheme != "models":
+            return self._find(version.source)
+        if not tail:
+            return self._logged_model(name, version)
+        numbered = (one for model in self.models if model.name == name for one in model.versions)
+        original = next((one for one in numbered if str(one.version) == tail), None)
+        if original is None or version.source in followed:
+            raise _ghost(version)
+        return self._behind(original, followed | {version.source})
+
+    def _logged_model(self, id: str, version: ModelVersion) -> Artifacts:
+        run = self.runs.with_id(version.run_id) if version.run_id else None
+        location = next((model.artifact_location for model in run.models if model.id == id), "") if run else ""
+        try:
+            return self._find(location)
+        except Unavailable:  # the id is enough, wherever the files came to lie
+            found = self.shelves.model(id) if self.shelves else None
+            if found is None:
+                raise
+            return found
+
+    def _logged_in(self, run_id: str, path: str, version: ModelVersion) -> Artifacts:
+        run = self.runs.with_id(run_id)
+        if run is None:
+            raise Unavailable(
+                f"the run {run_id} that version {version.version} of “{version.name}” came from is not here."
+            )
+        for model in reversed(run.models):
+            if model.name == path and model.status == "READY":
+                return self._find(model.artifact_location)
+        found = self._find(run.artifact_uri).below(path)
+        if found is None:
+            raise _ghost(version)
+        return found
+
+
+def _ghost(version: ModelVersion) -> NotFound:
+    return NotFound(
+        f"No model was logged where version {version.version} of “{version.name}” points.",
+        expected="a logged model",
+        found=f"nothing at {version.source}",
+        where=f"registered model “{version.name}”, version {version.version}",
+        advice="log the model in the run (log_model), then register what that gives back",
+    )
