@@ -90,6 +90,7 @@ def _values(store: sqlite3.Connection, table: str, rows: Iterable[tuple[str, str
 
 
 def _metrics(store: sqlite3.Connection, rows: Iterable[tuple[str, float, str]]) -> None:
+    rows = list(rows)
     columns = '("key", value, run_uuid, timestamp, step, is_nan)'
-    store.executemany(f"INSERT INTO latest_metrics {columns} VALUES (?, ?, ?, {_START}, 0, 0)", rows := list(rows))
+    store.executemany(f"INSERT INTO latest_metrics {columns} VALUES (?, ?, ?, {_START}, 0, 0)", rows)
     store.executemany(f"INSERT INTO metrics {columns} VALUES (?, ?, ?, {_START}, 0, 0)", rows)

@@ -281,7 +281,7 @@ def pipe(path: Path) -> None:
     os.mkfifo(path)
 
 
-BAD: dict[str, tuple[Callable[[Path], None], str]] = {
+BAD: dict[str, tuple[Callable[[Path], object], str]] = {
     "missing": (Path.unlink, "There is no store at"),
     "a folder": (folder, "is a folder"),
     "a pipe": (pipe, "is not a file"),

@@ -118,6 +118,9 @@ class Database:
                 self.close()
                 if not again:
                     raise self._problem(error) from error
+            except UnicodeDecodeError as error:  # from Python, over a message of SQLite's that quotes noise
+                self.close()
+                raise self._damaged("the description of its tables is not text") from error
             except OSError as error:
                 self.close()
                 raise self._unreadable(error) from error
