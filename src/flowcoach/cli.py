@@ -49,8 +49,10 @@ class Course(click.Group):
 
 
 def _stop(problem: Problem) -> NoReturn:
-    click.secho(problem.cause, fg="red", err=True)
-    click.echo(f"Next: {problem.next_step}", err=True)
+    from flowcoach.report.text import clean
+
+    click.secho(clean(problem.cause), fg="red", err=True)
+    click.echo(f"Next: {clean(problem.next_step)}", err=True)
     sys.exit(2)
 
 
