@@ -49,10 +49,10 @@ class Course(click.Group):
 
 
 def _stop(problem: Problem) -> NoReturn:
-    from flowcoach.report.text import clean
+    from flowcoach.report.text import lines
 
-    click.secho(clean(problem.cause), fg="red", err=True)
-    click.echo(f"Next: {clean(problem.next_step)}", err=True)
+    click.secho("\n".join(lines(problem.cause)), fg="red", err=True)
+    click.echo("\n".join(lines(f"Next: {problem.next_step}")), err=True)
     sys.exit(2)
 
 
