@@ -1,8 +1,9 @@
 """What must hold after the exercise of section 2.3: a forest, tuned, chosen, trained again, and its data named."""
 
+from contextlib import suppress
 from typing import Any
 
-from flowcoach.checks import check, expect, expect_some
+from flowcoach.checks import Failed, check, expect, expect_some
 from flowcoach.evidence import Evidence, Run, Runs
 
 SEARCH = "forest-search"
@@ -117,6 +118,19 @@ def trials(evidence: Evidence) -> None:
         where=f"experiment “{SEARCH}”",
         advice="let Optuna propose the knobs: trial.suggest_int(…)",
     ).is_at_least(10)
+    lowest = found.lowest("rmse").metric("rmse")
+    expect(
+        lowest,
+        "the lowest RMSE of the trials, in minutes",
+        where=f"experiment “{SEARCH}”",
+        advice="a forest on these trips is wrong by 4 to 8 minutes: compare it with your baseline",
+    ).is_at_most(18)
+    expect(
+        found.highest("rmse").metric("rmse"),
+        "the highest RMSE of the trials",
+        where=f"experiment “{SEARCH}”",
+        advice="give the knobs that you log to the forest: RandomForestRegressor(**params, random_state=42)",
+    ).satisfies(found.highest("rmse").metric("rmse") > lowest, "not the same figure in every trial")
 
 
 @trials.misconception
@@ -127,6 +141,26 @@ def only_the_seed_changed(evidence: Evidence) -> dict[str, Any] | None:
     settings, seeds = found.distinct(*KNOBS), found.distinct("random_state")
     if found.count() >= TRIALS and settings < 10 <= seeds:
         return {"trials": found.count(), "settings": settings}
+    return None
+
+
+@trials.misconception
+def knobs_only_logged(evidence: Evidence) -> dict[str, Any] | None:
+    """All {trials} trials have one and the same RMSE, {rmse}, to the last digit: they trained the same forest. The
+    knobs reached the log but not the forest. Write RandomForestRegressor(**params, random_state=42)."""
+    found = trials_in(evidence)
+    lowest, highest = found.lowest("rmse").metric("rmse"), found.highest("rmse").metric("rmse")
+    return {"trials": found.count(), "rmse": f"{lowest:.6f}"} if found.count() >= TRIALS and lowest == highest else None
+
+
+@trials.misconception
+def root_left_out(evidence: Evidence) -> dict[str, Any] | None:
+    """Your lowest `rmse`, {found} in {run}, looks like the mean *squared* error: its root is {root} minutes. Use
+    root_mean_squared_error; the `squared=False` of older material is gone from scikit-learn."""
+    run = trials_in(evidence).lowest("rmse")
+    value = run.metric("rmse")
+    if 18 < value <= 15**2:
+        return {"run": run.label, "found": f"{value:.1f}", "root": f"{value**0.5:.1f}"}
     return None
 
 
@@ -158,6 +192,14 @@ def in_another_experiment(evidence: Evidence) -> dict[str, Any] | None:
     return None
 
 
+@trials.misconception
+def trials_in_the_trash(evidence: Evidence) -> dict[str, Any] | None:
+    """{left} trials are there and {gone} more in MLflow's trash. Bad trials need no tidying away: they show where not
+    to look. Bring them back: mlflow.MlflowClient().restore_run(run_id), or in the UI with the filter State: Deleted."""
+    left, gone = trials_in(evidence).count(), trials_in(evidence).deleted().count()
+    return {"left": left, "gone": gone} if left < TRIALS <= left + gone else None
+
+
 @check(
     "2.3/best-tagged",
     points=2,
@@ -183,23 +225,26 @@ def best_tagged(evidence: Evidence) -> None:
 
 
 def _is_best_of(run: Run, evidence: Evidence) -> None:
-    """The tagged run has the lowest RMSE of the first `best_of` trials, so that later trials take nothing away."""
+    """The tagged run has the lowest RMSE of the first `best_of` trials, so that later trials take nothing away.
+
+    Neither does tidying up afterwards: trials that were deleted were there to be compared.
+    """
     found = trials_in(evidence)
-    text = run.tag("best_of")
-    compared = int(text) if text.isdecimal() else 0
+    deleted = found.deleted().count()
+    compared = _number(run.tag("best_of"))
     expect(
         compared,
-        "the number of trials in the tag `best_of`",
+        f"the number of trials in the tag `best_of`, “{run.tag('best_of')}”",
         where=f"run {run.label}",
-        advice=f"its value is a number; there are {found.count()} trials",
-    ).is_between(TRIALS, max(TRIALS, found.count()))
+        advice=f"its value is how many trials you compared; there are {found.count()}, for the baseline is none",
+    ).is_between(TRIALS, found.count() + deleted)
     if run.metric("rmse") > found.lowest("rmse").metric("rmse"):
         expect(
             run.metric("rmse"),
             "the RMSE of the tagged run",
-            where=f"run {run.label}, compared with the first {compared} trials",
+            where=f"run {run.label}, compared with the first {compared:g} trials",
             advice="sort by rmse, ascending, and tag the first run",
-        ).is_at_most(found.first_started(compared).lowest("rmse").metric("rmse"))
+        ).is_at_most(found.first_started(max(TRIALS, int(compared) - deleted)).lowest("rmse").metric("rmse"))
 
 
 @best_tagged.misconception
@@ -223,6 +268,33 @@ def tagged_the_newest(evidence: Evidence) -> dict[str, Any] | None:
         "lowest": f"{best.metric('rmse'):.3f}",
         "found": f"{newest.metric('rmse'):.3f}",
     }
+
+
+@best_tagged.misconception
+def tagged_the_baseline(evidence: Evidence) -> dict[str, Any] | None:
+    """You tagged {run}, the baseline. It is what the trials are compared with, not one of them: tag the best of the
+    runs that have knobs."""
+    for run in baselines_in(evidence).with_tag("best_of").take(1):
+        return {"run": run.label}
+    return None
+
+
+@best_tagged.misconception
+def tagged_run_in_the_trash(evidence: Evidence) -> dict[str, Any] | None:
+    """You tagged {run}, and then it was deleted. Bring it back: mlflow.MlflowClient().restore_run("{id}")."""
+    for run in trials_in(evidence).deleted().with_tag("best_of").by_start(newest_first=True).take(1):
+        return {"run": run.label, "id": run.id}
+    return None
+
+
+def best_in(evidence: Evidence) -> list[Run]:
+    """The trials that carry the tag with good reason, oldest first."""
+    good = []
+    for run in trials_in(evidence).with_tag("best_of").by_start():
+        with suppress(Failed):
+            _is_best_of(run, evidence)
+            good.append(run)
+    return good
 
 
 @check(
@@ -250,41 +322,58 @@ def retrained(evidence: Evidence) -> None:
 
 
 def _comes_from_the_best(run: Run, evidence: Evidence) -> None:
-    best_ids = [trial.id for trial in trials_in(evidence).with_tag("best_of")]
+    best = {trial.id: trial for trial in best_in(evidence)}
+    chosen = run.tag("chosen_from").strip()
     expect(
-        run.tag("chosen_from"),
+        chosen,
         "the trial named by `chosen_from`",
         where=f"run {run.label}",
         advice="copy the run id of the trial that you tagged with best_of",
-    ).is_one_of(best_ids)
-    trial = next(trial for trial in trials_in(evidence).with_tag("best_of") if trial.id == run.tag("chosen_from"))
+    ).is_one_of(list(best))
+    trial = best[chosen]
     for knob in KNOBS:
         expect(
-            run.param(knob),
+            _number(run.param(knob)),
             f"the knob {knob}",
             where=f"run {run.label}",
             advice=f"the trial {trial.label} had {trial.param(knob)}",
-        ).equals(trial.param(knob))
-    run.metric("rmse")
+        ).equals(_number(trial.param(knob)))
+    expect(
+        run.metric("rmse"),
+        "the RMSE of the forest that was trained again",
+        where=f"run {run.label}",
+        advice=f"with the same knobs, seed and months it comes out as in {trial.label}",
+    ).is_close_to(trial.metric("rmse"), tolerance=0.05 * trial.metric("rmse"))
 
 
 @retrained.misconception
 def name_taken_for_id(evidence: Evidence) -> dict[str, Any] | None:
     """The tag `chosen_from` holds “{found}”, which is a run's name. Names can repeat and change; the id is unique. Use
     best.info.run_id."""
-    names = {run.name for run in trials_in(evidence).with_tag("best_of")}
+    names = {run.name for run in best_in(evidence)}
     for run in by_hand_in(evidence).by_start(newest_first=True).take(1):
-        return {"found": run.tag("chosen_from")} if run.tag("chosen_from") in names else None
+        return {"found": run.tag("chosen_from")} if run.tag("chosen_from").strip() in names else None
+    return None
+
+
+@retrained.misconception
+def beginning_of_the_id(evidence: Evidence) -> dict[str, Any] | None:
+    """The tag `chosen_from` of {run} holds just the beginning of an id, “{found}”. Tables and messages cut ids short;
+    all 32 characters stand at the top of the run's page, or in best.info.run_id."""
+    for run in by_hand_in(evidence).by_start(newest_first=True).take(1):
+        found = run.tag("chosen_from").strip()
+        if 4 <= len(found) < 32 and any(trial.id.startswith(found) for trial in best_in(evidence)):
+            return {"run": run.label, "found": found}
     return None
 
 
 @retrained.misconception
 def chosen_from_another_trial(evidence: Evidence) -> dict[str, Any] | None:
-    """{run} was chosen from {trial}, a trial that you did not tag as the best. search_runs without a working order_by
-    hands back the newest: order by metrics.rmse ASC and take the first."""
+    """{run} was chosen from {trial}, and that trial is not the best that you tagged. search_runs without a working
+    order_by hands back the newest: order by metrics.rmse ASC and take the first."""
     for run in by_hand_in(evidence).by_start(newest_first=True).take(1):
-        trial = trials_in(evidence).with_id(run.tag("chosen_from"))
-        if trial is not None and "best_of" not in trial.tags:
+        trial = trials_in(evidence).with_id(run.tag("chosen_from").strip())
+        if trial is not None and trial.id not in {one.id for one in best_in(evidence)}:
             return {"run": run.label, "trial": trial.label}
     return None
 
@@ -309,15 +398,21 @@ def autolog(evidence: Evidence) -> None:
         where=f"experiment “{FINAL}”",
         advice="switch autolog on, then fit inside a run",
     ).is_there()
-    expect_some(runs, _has_training_figures)
+    expect_some(runs, _shows_a_forest)
 
 
-def _has_training_figures(run: Run) -> None:
+def _shows_a_forest(run: Run) -> None:
     expect(
         [key for key in run.metrics if key.startswith("training_")],
         "metrics that autolog wrote (training_…)",
         where=f"run {run.label}",
         advice="fit inside the run, after autolog was switched on",
+    ).is_there()
+    expect(
+        [key for key in run.params if key.endswith("n_estimators")],
+        "parameters that tell of a forest (n_estimators)",
+        where=f"run {run.label}",
+        advice="fit the forest of step 4: taxi.pipeline(RandomForestRegressor(…))",
     ).is_there()
 
 
@@ -408,8 +503,7 @@ def datasets(evidence: Evidence) -> None:
 
 
 def _names_both(run: Run) -> None:
-    training = {dataset.digest for dataset in run.datasets if dataset.context == "training"}
-    validation = {dataset.digest for dataset in run.datasets if dataset.context == "validation"}
+    training, validation = _digests(run, "training"), _digests(run, "validation")
     expect(
         len(validation),
         "datasets with the context “validation”",
@@ -420,7 +514,7 @@ def _names_both(run: Run) -> None:
         sorted(validation - training),
         "validation data that is not the training data",
         where=f"run {run.label}",
-        advice="make the validation dataset from the second month",
+        advice="make it from the second month (MLflow keeps the same trips under the same name only once)",
     ).is_there()
 
 
@@ -429,21 +523,36 @@ def same_month_twice(evidence: Evidence) -> dict[str, Any] | None:
     """Training and validation data of {run} have one digest, {digest}: they are the same trips. Make the validation
     dataset from the second month."""
     for run in evidence.experiment(FINAL).runs.finished().with_dataset("training").by_start(newest_first=True).take(20):
-        by_context = {dataset.context: dataset.digest for dataset in run.datasets}
-        if "training" in by_context and by_context["training"] == by_context.get("validation"):
-            return {"run": run.label, "digest": by_context["training"]}
+        for digest in sorted(_digests(run, "training") & _digests(run, "validation")):
+            return {"run": run.label, "digest": digest}
     return None
 
 
 @datasets.misconception
 def data_without_context(evidence: Evidence) -> dict[str, Any] | None:
-    """The datasets of {run} do not say what they were for. Add context="training" and context="validation" to
+    """{count} datasets of {run} do not say what they were for. Add context="training" and context="validation" to
     mlflow.log_input."""
     for run in evidence.experiment(FINAL).runs.finished().by_start(newest_first=True).take(50):
         contexts = [dataset.context for dataset in run.datasets]
-        if len(contexts) >= 2 and not {"training", "validation"} & set(contexts):
-            return {"run": run.label}
+        if contexts.count("") >= 2:
+            return {"run": run.label, "count": contexts.count("")}
     return None
+
+
+@datasets.misconception
+def context_in_another_word(evidence: Evidence) -> dict[str, Any] | None:
+    """A dataset of {run} has the context “{found}”. MLflow takes any word, and to a query another word is another
+    thing: the two asked for here are “training” and “validation”. (“train” is what autolog writes by itself.)"""
+    for run in evidence.experiment(FINAL).runs.finished().by_start(newest_first=True).take(50):
+        contexts = [dataset.context for dataset in run.datasets]
+        for word in sorted({*contexts} - {"", "training", "validation"}):
+            if len(contexts) >= 2 and not (word == "train" and "training" in contexts):
+                return {"run": run.label, "found": word}
+    return None
+
+
+def _digests(run: Run, context: str) -> set[str]:
+    return {dataset.digest for dataset in run.datasets if dataset.context == context}
 
 
 def _other_name(runs: Runs) -> dict[str, Any] | None:
@@ -452,3 +561,11 @@ def _other_name(runs: Runs) -> dict[str, Any] | None:
             if run.has_metric(name) and not run.has_metric("rmse"):
                 return {"run": run.label, "found": name}
     return None
+
+
+def _number(text: str) -> float:
+    """The number that a text stands for, so that “15”, “ 15” and “15.0” are one; NaN when it is none."""
+    try:
+        return float(text)
+    except ValueError:
+        return float("nan")

@@ -105,8 +105,33 @@ def search_again(
 
 @mistake("2.3/trials")
 def too_few_trials(here: Workspace) -> None:
-    """The learner stopped after a few trials."""
-    remove(trials()[5:])
+    """The learner's objective raised an error after a few trials."""
+    for run in trials()[5:]:
+        MlflowClient().set_terminated(run.info.run_id, "FAILED")
+
+
+@mistake("2.3/trials", "trials_in_the_trash")
+def tidied_up(here: Workspace) -> None:
+    """The learner deleted all trials but the best three."""
+    remove(by_rmse()[3:])
+
+
+@mistake("2.3/trials", "knobs_only_logged")
+def forgot_to_use_the_knobs(here: Workspace) -> None:
+    """The learner's objective logs the knobs and trains RandomForestRegressor() all the same."""
+    search_again(lambda _, run: (run.data.params, {"rmse": 5.5}))
+
+
+@mistake("2.3/trials", "root_left_out")
+def squared_minutes(here: Workspace) -> None:
+    """The learner took mean_squared_error, for squared=False is gone."""
+    search_again(lambda _, run: (run.data.params, {"rmse": run.data.metrics["rmse"] ** 2}))
+
+
+@mistake("2.3/trials")
+def in_seconds(here: Workspace) -> None:
+    """The learner's trials count in seconds."""
+    search_again(lambda _, run: (run.data.params, {"rmse": run.data.metrics["rmse"] * 60}))
 
 
 @mistake("2.3/trials", "only_the_seed_changed")
@@ -158,6 +183,22 @@ def tagged_with_a_word(here: Workspace) -> None:
     untag()
     for run in by_rmse()[:1]:
         MlflowClient().set_tag(run.info.run_id, "best_of", "yes")
+
+
+@mistake("2.3/best-tagged", "tagged_the_baseline")
+def tagged_the_mean(here: Workspace) -> None:
+    """The learner sorted by something else and tagged the baseline."""
+    untag()
+    for run in baselines():
+        MlflowClient().set_tag(run.info.run_id, "best_of", "15")
+
+
+@mistake("2.3/best-tagged", "tagged_run_in_the_trash")
+def deleted_the_best(here: Workspace) -> None:
+    """The learner tagged the best trial and deleted it by mistake."""
+    for run in by_rmse()[-1:]:  # one more trial, so that enough are left
+        log("forest-search", params=run.data.params, metrics=run.data.metrics)
+    remove(run for run in trials() if "best_of" in run.data.tags)
 
 
 @mistake("2.3/best-tagged", "tagged_the_highest")
@@ -213,6 +254,23 @@ def name_for_id(here: Workspace) -> None:
         train_again(chosen_from=tagged[-1].info.run_name)
 
 
+@mistake("2.3/retrained", "beginning_of_the_id")
+def short_id(here: Workspace) -> None:
+    """The learner copied the first characters of the id from a table."""
+    tagged = [run for run in trials() if "best_of" in run.data.tags]
+    if tagged and by_hand():
+        train_again(chosen_from=tagged[-1].info.run_id[:8])
+
+
+@mistake("2.3/retrained")
+def other_month(here: Workspace) -> None:
+    """The learner measured the forest on the training month this time."""
+    for run in by_hand()[-1:]:
+        params, tags = run.data.params, {"chosen_from": run.data.tags["chosen_from"]}
+        remove(by_hand())
+        log("forest-final", params=params, metrics={"rmse": 0.8 * run.data.metrics["rmse"]}, tags=tags)
+
+
 @mistake("2.3/retrained", "chosen_from_another_trial")
 def chosen_the_newest(here: Workspace) -> None:
     """The learner's query came back with another trial than the tagged one."""
@@ -236,6 +294,17 @@ def without_autolog() -> None:
 def no_autolog(here: Workspace) -> None:
     """The learner skipped autolog."""
     without_autolog()
+
+
+@mistake("2.3/autolog")
+def autologged_a_tree(here: Workspace) -> None:
+    """The learner fitted the tree of run.py under autolog."""
+    true = autologged()
+    without_autolog()
+    for run in true[-1:]:
+        params = {key: value for key, value in run.data.params.items() if not key.endswith("n_estimators")}
+        tags = {"estimator_name": "Pipeline", "estimator_class": "sklearn.pipeline.Pipeline"}
+        log("forest-final", params=params, metrics=run.data.metrics, tags=tags)
 
 
 @mistake("2.3/autolog", "autolog_after_the_fit")
@@ -316,3 +385,10 @@ def no_context(here: Workspace) -> None:
     """The learner logged both datasets and did not say what they were for."""
     without_datasets()
     keep_datasets_in_a_run_of_their_own([None, None])
+
+
+@mistake("2.3/datasets", "context_in_another_word")
+def train_and_valid(here: Workspace) -> None:
+    """The learner wrote the contexts as the variables are called."""
+    without_datasets()
+    keep_datasets_in_a_run_of_their_own(["train", "valid"])

@@ -2,17 +2,18 @@
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import matplotlib.pyplot as plt
 import mlflow
-import pandas as pd
+import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from flowcoach import workspace
 
 KNOBS = ["max_depth", "min_samples_leaf", "min_samples_split"]
-LOOK = {
+LOOK: dict[Any, Any] = {
     "figure.facecolor": "white",  # readable on a dark page too
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -27,47 +28,46 @@ COLOURS = "viridis"  # dark is a low RMSE, so a good one; tells apart in grey as
 BEST = "#d1495b"
 
 
-def trials() -> pd.DataFrame:
-    """One row a trial, oldest first, with its knobs and its `rmse` as numbers."""
+Table = dict[str, np.ndarray]
+
+
+def trials() -> Table:
+    """The knobs and `rmse` of all trials, a column each, oldest trial first."""
     found = mlflow.search_runs(
         experiment_names=["tree-search"],
         filter_string="tags.model = 'tree' and attributes.status = 'FINISHED'",
         order_by=["attributes.start_time ASC"],
+        output_format="list",
     )
-    columns = {f"params.{knob}": knob for knob in KNOBS} | {"metrics.rmse": "rmse"}
-    return found[list(columns)].rename(columns=columns).astype(float)
+    table = {knob: np.array([float(run.data.params[knob]) for run in found]) for knob in KNOBS}
+    return {**table, "rmse": np.array([run.data.metrics["rmse"] for run in found])}
 
 
-def parallel(table: pd.DataFrame) -> Figure:
+def parallel(table: Table) -> Figure:
     """Every trial is a line through its knobs to its RMSE; the best one is red."""
     figure, axes = plt.subplots(figsize=(7.2, 3.4), layout="constrained")
-    best, names = table["rmse"].idxmin(), [*KNOBS, "rmse"]
-    low, high = table[names].min(), table[names].max()
-    heights = (table[names] - low) / (high - low)
-    colours = plt.colormaps[COLOURS](heights["rmse"])
-    for (number, line), colour in zip(heights.iterrows(), colours, strict=True):
-        if number != best:
-            axes.plot(range(4), line, color=colour, linewidth=1.3, alpha=0.75)
-    axes.plot(range(4), heights.loc[best], color=BEST, linewidth=2.8, marker="o", markersize=5)
-    for place, name in enumerate(names):
+    heights = np.array([(column - column.min()) / np.ptp(column) for column in table.values()]).T
+    for line in heights:
+        axes.plot(line, color=plt.colormaps[COLOURS](line[-1]), linewidth=1.3, alpha=0.75)
+    axes.plot(heights[table["rmse"].argmin()], color=BEST, linewidth=2.8, marker="o", markersize=5)
+    for place, column in enumerate(table.values()):
         axes.vlines(place, 0, 1, color="0.6", linewidth=1)
-        digits = 2 if name == "rmse" else 0
-        axes.annotate(f"{high[name]:.{digits}f}", (place, 1.05), ha="center", va="bottom", color="0.35")
-        axes.annotate(f"{low[name]:.{digits}f}", (place, -0.05), ha="center", va="top", color="0.35")
-    axes.set_xticks(range(4), names, color="0.1")
+        axes.annotate(f"{column.max():.3g}", (place, 1.05), ha="center", va="bottom", color="0.35")
+        axes.annotate(f"{column.min():.3g}", (place, -0.05), ha="center", va="top", color="0.35")
+    axes.set_xticks(range(len(table)), list(table), color="0.1")
     axes.tick_params(axis="x", length=0, pad=4)
     axes.set(ylim=(-0.13, 1.13), yticks=[])
     axes.spines[:].set_visible(False)
     return figure
 
 
-def scatter(table: pd.DataFrame) -> Figure:
+def scatter(table: Table) -> Figure:
     """One picture a knob: its value to the right, the RMSE upwards; the best trial is red."""
     figure, panels = plt.subplots(1, 3, figsize=(7.2, 2.7), sharey=True, layout="constrained")
-    best = table.loc[table["rmse"].idxmin()]
+    best = table["rmse"].argmin()
     for axes, knob in zip(panels, KNOBS, strict=True):
         axes.scatter(table[knob], table["rmse"], color="#2a6f97", s=26, alpha=0.75, linewidth=0)
-        axes.scatter(best[knob], best["rmse"], color=BEST, s=46, zorder=3)
+        axes.scatter(table[knob][best], table["rmse"][best], color=BEST, s=46, zorder=3)
         axes.set_xlabel(knob)
         axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
         axes.grid(color="0.92")
@@ -76,15 +76,14 @@ def scatter(table: pd.DataFrame) -> Figure:
     return figure
 
 
-def contour(table: pd.DataFrame) -> Figure:
+def contour(table: Table) -> Figure:
     """Two knobs as a map, the RMSE as its colour; each dot is a trial, the best one is red."""
     figure, axes = plt.subplots(figsize=(5.2, 3.5), layout="constrained")
-    points = table.groupby(["max_depth", "min_samples_leaf"], as_index=False)["rmse"].min()
-    colours = axes.tricontourf(points["max_depth"], points["min_samples_leaf"], points["rmse"], 10, cmap=COLOURS)
+    depth, leaf, best = table["max_depth"], table["min_samples_leaf"], table["rmse"].argmin()
+    colours = axes.tricontourf(depth, leaf, table["rmse"], 10, cmap=COLOURS)
     figure.colorbar(colours, label="rmse, minutes", format="%.2f")
-    axes.scatter(points["max_depth"], points["min_samples_leaf"], color="white", s=18, edgecolor="0.2", linewidth=0.7)
-    best = table.loc[table["rmse"].idxmin()]
-    axes.scatter(best["max_depth"], best["min_samples_leaf"], color=BEST, s=60, edgecolor="white", zorder=3)
+    axes.scatter(depth, leaf, color="white", s=18, edgecolor="0.2", linewidth=0.7)
+    axes.scatter(depth[best], leaf[best], color=BEST, s=60, edgecolor="white", zorder=3)
     axes.set(xlabel="max_depth", ylabel="min_samples_leaf")
     axes.margins(0.05)
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
@@ -95,7 +94,7 @@ if __name__ == "__main__":
     mlflow.set_tracking_uri(workspace.find().store)
     folder = Path(sys.argv[1])
     folder.mkdir(parents=True, exist_ok=True)
-    with plt.rc_context(LOOK):
-        table = trials()
-        for draw in (parallel, scatter, contour):
-            draw(table).savefig(folder / f"{draw.__name__}.svg", metadata={"Date": None})
+    plt.rcParams.update(LOOK)
+    table = trials()
+    for draw in (parallel, scatter, contour):
+        draw(table).savefig(folder / f"{draw.__name__}.svg", metadata={"Date": None})

@@ -22,8 +22,8 @@
 # %% [markdown]
 # ## Before you begin
 #
-# Run this cell first. It tells MLflow which store to use, gives both experiments a place for their files, and reads
-# your trips: learn on `train`, choose on `valid`.
+# Run this cell first, every evening anew. It tells MLflow which store to use, gives both experiments a place for their
+# files, and reads your trips: learn on `train`, choose on `valid`.
 
 # %% nbgrader={"grade": false, "grade_id": "setup", "locked": true, "schema_version": 3, "solution": false, "task": false}
 import warnings
@@ -46,6 +46,7 @@ for name in ("forest-search", "forest-final"):
 train_path, valid_path, _ = here.months
 train = taxi.prepare(taxi.read(train_path))
 valid = taxi.prepare(taxi.read(valid_path))
+knobs = ["max_depth", "n_estimators", "min_samples_leaf", "min_samples_split"]
 print(f"{len(train)} trips to learn from, {len(valid)} to choose on; the store is {here.store}")
 
 # %% [markdown]
@@ -126,8 +127,7 @@ trials = mlflow.search_runs(
     order_by=["metrics.rmse ASC"],
     output_format="list",
 )
-best = trials[0]
-mlflow.MlflowClient().set_tag(best.info.run_id, "best_of", len(trials))
+mlflow.MlflowClient().set_tag(trials[0].info.run_id, "best_of", len(trials))
 ### END SOLUTION
 
 # %% nbgrader={"grade": true, "grade_id": "best-tagged", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
@@ -136,15 +136,22 @@ check("2.3/best-tagged")
 # %% [markdown]
 # ## Step 4 · Train it again
 #
-# In a new run of the experiment `forest-final`, train a forest with the best trial's knobs (and `random_state=42`).
-# Log the four knobs and `rmse` as before, and set the tag `chosen_from` to the **run id** of the trial.
+# Ask MLflow for the trial that you tagged (a filter on `tags.best_of`). In a new run of the experiment `forest-final`,
+# train a forest with its knobs, and with the `random_state` of your trials. Log the four knobs and `rmse` as before, and
+# set the tag `chosen_from` to the **run id** of the trial.
 #
-# A parameter comes back from MLflow as text: `int("12")`.
+# A parameter comes back from MLflow as text: `int("12")`. The names of the four stand in `knobs`.
 
 # %% nbgrader={"grade": false, "grade_id": "retrained-solution", "locked": false, "schema_version": 3, "solution": true, "task": false}
 mlflow.set_experiment("forest-final")
 ### BEGIN SOLUTION
-params = {knob: int(best.data.params[knob]) for knob in space}
+best = mlflow.search_runs(
+    experiment_names=["forest-search"],
+    filter_string="tags.best_of != ''",
+    order_by=["metrics.rmse ASC"],
+    output_format="list",
+)[0]
+params = {knob: int(best.data.params[knob]) for knob in knobs}
 with mlflow.start_run(run_name="by-hand"):
     mlflow.set_tag("chosen_from", best.info.run_id)
     mlflow.log_params(params)
@@ -161,13 +168,20 @@ check("2.3/retrained")
 #
 # ## Step 5 · Autolog (the second evening)
 #
-# When you come back, run the first cell again. Now let MLflow write: switch autolog on with
-# `mlflow.sklearn.autolog(log_models=False)`, start a run in `forest-final`, and fit the **same** forest (the knobs of
-# step 4, `random_state=42`) inside it. Switch autolog off afterwards with `mlflow.sklearn.autolog(disable=True)`.
+# When you come back, run the first cell again, and no other: all you need is in the store. Ask it for the knobs of your
+# run of step 4 (a filter on `tags.chosen_from`).
+#
+# Then let MLflow write: switch autolog on with `mlflow.sklearn.autolog(log_models=False)`, start a run in
+# `forest-final`, and fit the **same** forest inside it, same knobs, same `random_state`. Switch autolog off afterwards
+# with `mlflow.sklearn.autolog(disable=True)`.
 
 # %% nbgrader={"grade": false, "grade_id": "autolog-solution", "locked": false, "schema_version": 3, "solution": true, "task": false}
 mlflow.set_experiment("forest-final")
 ### BEGIN SOLUTION
+by_hand = mlflow.search_runs(
+    experiment_names=["forest-final"], filter_string="tags.chosen_from != ''", output_format="list"
+)[0]
+params = {knob: int(by_hand.data.params[knob]) for knob in knobs}
 mlflow.sklearn.autolog(log_models=False)
 with mlflow.start_run(run_name="autologged") as autologged:
     model = taxi.pipeline(RandomForestRegressor(**params, random_state=42))
