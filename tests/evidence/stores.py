@@ -79,8 +79,10 @@ def _the_rest(
 
 def _runs(store: sqlite3.Connection, experiment: int, rows: Iterable[tuple[str, str, int]]) -> None:
     store.executemany(
-        "INSERT INTO runs (run_uuid, name, start_time, end_time, status, lifecycle_stage, artifact_uri, experiment_id)"
-        f" VALUES (?1, ?2, ?3, ?3 + 900, 'FINISHED', 'active', 'file:///elsewhere/' || ?1, {experiment})",
+        "INSERT INTO runs (run_uuid, name, start_time, end_time, artifact_uri, status, lifecycle_stage, experiment_id,"
+        " user_id, source_type, source_name, entry_point_name, source_version)"
+        " VALUES (?1, ?2, ?3, ?3 + 900, 'file:///elsewhere/' || ?1, 'FINISHED', 'active',"
+        f" {experiment}, 'learner', 'UNKNOWN', '', '', '')",
         rows,
     )
 
