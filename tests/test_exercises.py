@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import ast
+import builtins
+import re
 from pathlib import Path
 
+import jupytext
 import nbformat
 import pytest
 
@@ -61,3 +65,32 @@ def test_it_gives_no_solution_away_and_every_cell_compiles(section: Section) -> 
             compile(cell.source, cell.id, "exec")
         if cell.metadata.get("nbgrader", {}).get("solution"):
             assert "# your code here" in cell.source
+
+
+@every_section
+def test_an_evening_begins_with_the_first_cell_and_no_other(section: Section) -> None:
+    """A kernel started anew knows nothing of the evening before: its solution may use no name from there."""
+    cells = jupytext.read(exercises.ROOT / "solutions" / section.name / "exercise.py").cells
+    code = [cell.source for cell in cells if cell.cell_type == "code"]
+    evenings: list[list[str]] = [[]]
+    for cell in cells:
+        if cell.cell_type == "markdown" and re.search(r"^## .*\bevening\)", cell.source, re.MULTILINE):
+            evenings.append([code[0]])
+        elif cell.cell_type == "code":
+            evenings[-1].append(cell.source)
+    for evening in evenings:
+        names = [node for node in ast.walk(ast.parse("\n".join(evening))) if isinstance(node, ast.Name)]
+        read = {name.id for name in names if isinstance(name.ctx, ast.Load)}
+        assert read - _bound("\n".join(evening)) - set(dir(builtins)) == set()
+
+
+def _bound(source: str) -> set[str]:
+    """The names that a program gives a meaning to, in any of its scopes."""
+    bound: set[str] = set()
+    for node in ast.walk(ast.parse(source)):
+        match node:
+            case ast.Name(id=name, ctx=ast.Store()) | ast.arg(arg=name) | ast.FunctionDef(name=name):
+                bound.add(name)
+            case ast.alias(name=name, asname=other):
+                bound.add((other or name).partition(".")[0])
+    return bound

@@ -167,6 +167,17 @@ def stopped_by_an_error(evidence: Evidence) -> dict[str, Any] | None:
     return _newest_that_is(evidence, "FAILED")
 
 
+@described.misconception
+def described_elsewhere(evidence: Evidence) -> dict[str, Any] | None:
+    """{run}, with a developer, lies in the experiment “{experiment}” of {store}. A restarted kernel forgets which store
+    and experiment you chose: run the cells of step 1 again, then this one. The stray run may stay."""
+    for run in evidence.runs.with_tag("developer").with_params(*PARAMS).by_start(newest_first=True).take(50):
+        at_home = run.store is evidence.configured
+        if run.store and not (at_home and run.experiment in (EXPERIMENT, "first-lasso")):
+            return {"run": run.label, "experiment": run.experiment, "store": run.store.address}
+    return None
+
+
 @check(
     "2.2/measured",
     points=2,
@@ -362,28 +373,29 @@ def script_stops_half_way(evidence: Evidence) -> dict[str, Any] | None:
 def by_itself(evidence: Evidence) -> None:
     """You name the run of train.py by its id, with the commit and the author that MLflow noted by itself"""
     runs = {run.id: run for run in scripted_in(evidence) if COMMIT in run.tags}
-    answer = str(evidence.answers.get("2.2", "script_run"))
+    answer = _answer(evidence, "script_run")
     expect(
         answer,
         "the answer `script_run`",
         where="answers.toml",
         advice=f"open the run in the UI, or ask mlflow.search_runs for the source {SCRIPT}",
     ).satisfies(answer in runs, f"the id of a run that {SCRIPT} made from a commit")
-    for question, tag in (("commit", COMMIT), ("author", AUTHOR)):
-        text = str(evidence.answers.get("2.2", question))
-        expect(
-            text,
-            f"the answer `{question}`",
-            where="answers.toml",
-            advice=f"look at the tags of run {runs[answer].label}",
-        ).satisfies(text == runs[answer].tag(tag), f"the text of the tag {tag}")
+    commit, author = _answer(evidence, "commit"), _answer(evidence, "author")
+    look = f"look at the tags of run {runs[answer].label}"
+    expect(commit, "the answer `commit`", where="answers.toml", advice=look).satisfies(
+        len(commit) >= 6 and runs[answer].tag(COMMIT).startswith(commit),  # the UI shows its first characters
+        f"the text of the tag {COMMIT}",
+    )
+    expect(author, "the answer `author`", where="answers.toml", advice=look).satisfies(
+        author == runs[answer].tag(AUTHOR), f"the text of the tag {AUTHOR}"
+    )
 
 
 @by_itself.misconception
 def name_taken_for_id(evidence: Evidence) -> dict[str, Any] | None:
     """“{found}” is a run's name. Names may repeat and can be changed; the id, 32 characters long, is what identifies a
     run. Take run.info.run_id, or copy it from the run's page."""
-    found = str(evidence.answers.get("2.2", "script_run"))
+    found = _answer(evidence, "script_run")
     return {"found": found} if found in {run.name for run in runs_in(evidence)} else None
 
 
@@ -391,7 +403,7 @@ def name_taken_for_id(evidence: Evidence) -> dict[str, Any] | None:
 def run_of_the_notebook(evidence: Evidence) -> dict[str, Any] | None:
     """{run} was not made by train.py from a commit: its source is {source}. Filter the runs by
     tags.mlflow.source.name LIKE '%train.py', or look at the column Source in the UI."""
-    run = runs_in(evidence).with_id(str(evidence.answers.get("2.2", "script_run")))
+    run = runs_in(evidence).with_id(_answer(evidence, "script_run"))
     if run is not None and (_source(run) != SCRIPT or COMMIT not in run.tags):
         return {"run": run.label, "source": _source(run) or "unknown"}
     return None
@@ -401,8 +413,8 @@ def run_of_the_notebook(evidence: Evidence) -> dict[str, Any] | None:
 def developer_taken_for_author(evidence: Evidence) -> dict[str, Any] | None:
     """“{found}” is what you wrote into the tag `developer`. What MLflow noted by itself is `mlflow.user`: the name
     under which the computer knows whoever ran the script. They need not agree."""
-    found = str(evidence.answers.get("2.2", "author"))
-    run = runs_in(evidence).with_id(str(evidence.answers.get("2.2", "script_run")))
+    found = _answer(evidence, "author")
+    run = runs_in(evidence).with_id(_answer(evidence, "script_run"))
     return {"found": found} if run and found == run.tag("developer") != run.tag(AUTHOR) else None
 
 
@@ -455,6 +467,10 @@ def everything_in_runs(evidence: Evidence) -> dict[str, Any] | None:
         if _table_named(evidence, piece) == "runs":
             return {"piece": piece}
     return None
+
+
+def _answer(evidence: Evidence, question: str) -> str:
+    return str(evidence.answers.get("2.2", question)).strip()
 
 
 def _table_named(evidence: Evidence, piece: str) -> str:

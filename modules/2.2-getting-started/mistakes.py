@@ -153,6 +153,13 @@ def used_a_removed_argument(here: Workspace) -> None:
     first_described(PARAMS, NOTEBOOK, status="FAILED")
 
 
+@mistake("2.2/described", "described_elsewhere")
+def restarted_the_kernel(here: Workspace) -> None:
+    """Restarted the kernel and ran step 2 without step 1."""
+    remove(runs())
+    log(PARAMS, {}, experiment="Default")
+
+
 @mistake("2.2/described")
 def forgot_the_developer(here: Workspace) -> None:
     """Logged the parameters and no tag."""
