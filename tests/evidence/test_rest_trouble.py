@@ -49,7 +49,9 @@ def serving(answer: Answer) -> Iterator[str]:
         server.server_close()
 
 
-def says(status: int, body: bytes, kind: str = "application/json", **headers: str) -> Answer:
+def says(
+    status: int, body: bytes, kind: str = "application/json", **headers: str
+) -> Callable[[BaseHTTPRequestHandler], None]:
     def answer(request: BaseHTTPRequestHandler) -> None:
         request.send_response(status)
         request.send_header("Content-Type", kind)
