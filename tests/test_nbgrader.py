@@ -18,16 +18,16 @@ from flowcoach.course import Section
 from flowcoach.workspace import write_text
 from tools import exercises
 
+pytestmark = pytest.mark.timeout(900)  # six notebooks, each with a kernel of its own, are graded in one fixture
 every_section = pytest.mark.parametrize("section", course.sections(), ids=lambda section: section.id)
 
 COMMANDS = """
 import sys
 from nbgrader.apps import NbGraderApp
+from traitlets.config import Application
 for command in sys.argv[1:]:
-    app = NbGraderApp()
-    app.initialize(command.split())
-    app.start()
-    app.subapp.clear_instance()
+    NbGraderApp.launch_instance(command.split())
+    Application.instance().clear_instance()
 """
 
 
