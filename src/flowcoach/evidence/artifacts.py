@@ -137,9 +137,9 @@ def _plain(location: str) -> tuple[str, str]:
 
 
 def _inside(folder: Path, tail: str) -> Path | None:
-    """The place `tail` below `folder`, with links resolved; None when it climbs out, or cannot be a path."""
+    """The place `tail` below `folder`, with links resolved; None when it is not below, or cannot be a path."""
     parts = PurePosixPath(tail.replace("\\", "/")).parts
-    if ".." in parts or "\0" in tail or tail.startswith("/"):
+    if not parts or ".." in parts or "\0" in tail or tail.startswith("/"):
         return None
     try:
         home = folder.resolve()
