@@ -67,6 +67,11 @@ def killed(path: Path, *statements: str) -> None:
         pass
 
 
+def count(path: Path) -> int:
+    with closing(Database(path)) as database:
+        return database.ask(COUNT)[0][0]
+
+
 def traces(folder: Path) -> dict[str, tuple[bytes, int]]:
     """Everything in the folder: names, bytes, times of modification, and the folder's own time."""
     found = {path.name: (path.read_bytes(), path.stat().st_mtime_ns) for path in folder.iterdir()}
@@ -157,8 +162,7 @@ def test_a_file_that_a_writer_holds_is_read_as_it_was_committed(path: Path, mode
     write(path, f"PRAGMA journal_mode = {mode}")
     with writer(path, "INSERT INTO runs VALUES ('c')", "BEGIN IMMEDIATE", "INSERT INTO runs VALUES ('d')"):
         before = traces(path.parent)
-        with closing(Database(path)) as database:
-            assert database.ask(COUNT)[0][0] == 3
+        assert count(path) == 3
         assert traces(path.parent) == before
 
 
@@ -188,8 +192,7 @@ def test_a_link_is_followed_to_where_the_log_lies(path: Path, tmp_path: Path) ->
         link.symlink_to(path)
     except OSError:
         pytest.skip("this system lets nobody make links")
-    with closing(Database(link)) as database:
-        assert database.ask(COUNT)[0][0] == 3
+    assert count(link) == 3
 
 
 @pytest.mark.parametrize("state", [*STATES, "held by a writer"])
@@ -204,9 +207,9 @@ def test_a_folder_that_may_not_be_written_to_is_no_hindrance(state: str) -> None
         folder.chmod(0o555)
         if state == "held by a writer":
             with writer(path, "INSERT INTO runs VALUES ('c')"):
-                assert without_rights(lambda: Database(path).ask(COUNT)[0][0]) == str(rows)
+                assert without_rights(lambda: count(path)) == str(rows)
         else:
-            assert without_rights(lambda: Database(path).ask(COUNT)[0][0]) == str(rows)
+            assert without_rights(lambda: count(path)) == str(rows)
 
 
 def test_a_file_that_may_not_be_read_is_a_problem() -> None:

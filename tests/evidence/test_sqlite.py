@@ -12,8 +12,10 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from click.testing import CliRunner
 
 from flowcoach import course
+from flowcoach.cli import main
 from flowcoach.evidence import sqlite as reader
 from flowcoach.evidence.discover import gather
 from flowcoach.evidence.opening import NotMlflow
@@ -24,6 +26,7 @@ from flowcoach.problem import Problem
 from flowcoach.result import State
 from flowcoach.workspace import Workspace
 from tests.evidence.stores import KNOBS, clone, fill
+from tests.prove import stage
 
 WILD = Path(__file__).parents[2].parent / "shared" / "wild"
 
@@ -253,3 +256,31 @@ def test_answers_are_remembered(varied: Path) -> None:
     query = RunQuery(filters=(Has("metric", "rmse"),))
     with closing(SqliteStore(varied)) as store:
         assert store.runs(query) is store.runs(query)
+
+
+# What the command says
+
+
+@pytest.mark.parametrize(
+    ("build", "cause"),
+    [
+        (Path.unlink, "There is no store at"),
+        (lambda path: (path.unlink(), path.mkdir()), "is a folder"),
+        (lambda path: os.truncate(path, 0), "is empty"),
+        (lambda path: path.write_text("<html></html>"), "is not a SQLite database"),
+        (lambda path: os.truncate(path, path.stat().st_size // 2), "is damaged"),
+        (lambda path: path.write_bytes(path.read_bytes()[:100] + Random(1).randbytes(50_000)), "is damaged"),
+    ],
+    ids=["missing", "a folder", "empty", "text", "truncated", "noise"],
+)
+def test_a_bad_store_ends_the_command_with_one_line_and_a_next_step(
+    prepared: Workspace, tmp_path: Path, build: Callable[[Path], object], cause: str
+) -> None:
+    here = stage.copy(prepared, tmp_path / "course")
+    build(here.folder / "mlflow.db")
+    done = CliRunner().invoke(main, ["--workspace", str(here.folder), "check", "2.3"])
+    said, step = done.stderr.splitlines()
+    assert done.exit_code == 2
+    assert cause in said
+    assert step.startswith("Next: ")
+    assert done.stdout == ""
