@@ -72,14 +72,18 @@ class Compiler:
 
     def distinct(self, keys: Sequence[str]) -> Statement:
         """How many different combinations of values these parameters have among the runs, counted up to the limit."""
-        names = [f"p{n}" for n in range(len(keys))]
-        joins = "".join(
-            f" CROSS JOIN {self.tables['params']} {name} ON {name}.run_uuid = r.run_uuid"
-            f' AND {name}."key" = {self._bind(key)}'
-            for name, key in zip(names, keys, strict=True)
-        )
-        wanted = ", ".join(f"{name}.value" for name in names)
-        text = f"SELECT DISTINCT {wanted} FROM {self._source()}{joins} WHERE {self._where()}"
+        joins, wanted, joined = "", [], []
+        for key in keys:
+            has = Has("param", key)
+            joined.append(has)
+            if has == self.start:
+                wanted.append("d.value")
+                continue
+            name = f"p{len(joined)}"
+            wanted.append(f"{name}.value")
+            joins += f" CROSS JOIN {self.tables['params']} {name} ON {name}.run_uuid = r.run_uuid"
+            joins += f' AND {name}."key" = {self._bind(key)}'
+        text = f"SELECT DISTINCT {', '.join(wanted)} FROM {self._source()}{joins} WHERE {self._where(joined)}"
         return self._statement(f"SELECT count(*) FROM ({text}{self._cut(self.query.limit)})")
 
     def _source(self) -> str:
@@ -88,10 +92,11 @@ class Compiler:
         table = self.tables[KEYED[self.start.kind]]
         return f"{table} d CROSS JOIN {self.tables['runs']} r ON r.run_uuid = d.run_uuid"
 
-    def _where(self) -> str:
+    def _where(self, joined: Sequence[Has] = ()) -> str:
+        """What must hold of a run; what it has by a join already (`joined`) is not asked twice."""
         begun = [] if self.start is None else [self._holds(self.start, "d")]
         run = "r" if self.start is None else "d"
-        others = [self._has(has, run) for has in self.query.filters if has != self.start]
+        others = [self._has(has, run) for has in self.query.filters if has != self.start and has not in joined]
         return " AND ".join((*begun, *others, self._of_the_run()))
 
     def _of_the_run(self) -> str:
