@@ -82,10 +82,9 @@ def contour(table: Table) -> Figure:
     depth, leaf, best = table["max_depth"], table["min_samples_leaf"], table["rmse"].argmin()
     colours = axes.tricontourf(depth, leaf, table["rmse"], 10, cmap=COLOURS)
     figure.colorbar(colours, label="rmse, minutes", format="%.2f")
-    axes.scatter(depth, leaf, color="white", s=18, edgecolor="0.2", linewidth=0.7)
-    axes.scatter(depth[best], leaf[best], color=BEST, s=60, edgecolor="white", zorder=3)
+    axes.scatter(depth, leaf, color="white", s=18, edgecolor="0.2", linewidth=0.7, clip_on=False, zorder=3)
+    axes.scatter(depth[best], leaf[best], color=BEST, s=60, edgecolor="white", zorder=4)
     axes.set(xlabel="max_depth", ylabel="min_samples_leaf")
-    axes.margins(0.05)
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     return figure
 
