@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import socket
@@ -183,6 +184,46 @@ def test_a_writer_that_dies_between_two_questions_is_rolled_back(path: Path) -> 
         before = traces(path.parent)
         assert database.ask(COUNT)[0][0] == 2
         assert traces(path.parent) == before
+
+
+def copying(monkeypatch: pytest.MonkeyPatch, meanwhile: Callable[[int], object]) -> list[str]:
+    """Let `meanwhile` happen before each copy of a file, told how many there were; the names copied, as they come."""
+    names: list[str] = []
+    copy = shutil.copyfile
+
+    def interrupted(source: Path, target: Path) -> None:
+        meanwhile(len(names))
+        copy(source, target)
+        names.append(source.name)
+
+    monkeypatch.setattr(shutil, "copyfile", interrupted)
+    return names
+
+
+def test_a_copy_is_taken_again_when_the_file_changed_meanwhile(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log_alone(path)
+    copied = copying(monkeypatch, lambda copies: os.utime(path, (0, 0)) if copies == 1 else None)
+    assert count(path) == 3
+    assert copied == ["store.db", "store.db-wal"] * 2
+
+
+def test_a_file_that_never_rests_is_a_problem(path: Path, temporary: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log_alone(path)
+    copying(monkeypatch, lambda copies: os.utime(path, (copies, copies)))
+    assert "changes faster than it can be read" in problem(path).cause
+    assert list(temporary.iterdir()) == []
+
+
+def test_a_full_disk_is_said_where_the_copy_was_to_be(
+    path: Path, temporary: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(copies: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    log_alone(path)
+    copying(monkeypatch, full)
+    assert f"make room in {temporary}" in problem(path).next_step
+    assert list(temporary.iterdir()) == []
 
 
 def test_a_link_is_followed_to_where_the_log_lies(path: Path, tmp_path: Path) -> None:

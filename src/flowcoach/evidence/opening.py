@@ -40,6 +40,10 @@ _MAGIC = b"SQLite format 3\0"
 _WAL = 2  # what bytes 18 and 19 of the header say when the file keeps a write-ahead log
 _BESIDE = ("-journal", "-wal")
 _TRIES = 5
+
+# Trust nothing that the file says of itself, keep what was read (in kilobytes), and sort beside no file.
+_SETTINGS = ("trusted_schema = OFF", "cell_size_check = ON", "cache_size = -64000", "temp_store = MEMORY")
+
 _LOOK_AT_THE_ADDRESS = "check the store's address, in flowcoach.toml or MLFLOW_TRACKING_URI"
 
 # What SQLite says when it could only read on after writing: rolling back, or making the index of the log.
@@ -116,6 +120,8 @@ class Database:
             except sqlite3.DatabaseError as error:
                 again = self._moved_on() or (self._copy is None and _code(error) in _NEEDS_A_COPY)
                 self.close()
+                if _code(error) is None:  # not SQLite's word but Python's, over a mistake of ours
+                    raise
                 if not again:
                     raise self._problem(error) from error
             except UnicodeDecodeError as error:  # from Python, over a message of SQLite's that quotes noise
@@ -164,6 +170,7 @@ class Database:
             raise Problem(f"{self.path} is a folder, not a SQLite file.", _LOOK_AT_THE_ADDRESS)
         if not self._file.is_file():  # a pipe would be waited for without end
             raise Problem(f"{self.path} is not a file.", _LOOK_AT_THE_ADDRESS)
+        # In a process that itself writes to this file, closing it here gives up that writer's locks (POSIX).
         with self._file.open("rb") as file:
             header = file.read(100)
         if not header:
@@ -184,7 +191,7 @@ class Database:
         connection.text_factory = partial(str, encoding="utf-8", errors="replace")
         self._deadline = time.monotonic() + self._patience.question
         connection.set_progress_handler(lambda: time.monotonic() > self._deadline, 10_000)
-        for setting in ("trusted_schema = OFF", "cell_size_check = ON", "cache_size = -64000"):
+        for setting in _SETTINGS:
             connection.execute(f"PRAGMA {setting}")
         return connection
 
@@ -235,7 +242,7 @@ class Database:
                 f"A question to {self.path} took more than {self._patience.question:g} s.",
                 "ask again when the machine is less busy, or begin a new store for new work",
             )
-        if code in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH):
+        if code in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH, sqlite3.SQLITE_IOERR):
             return self._unreadable(error)
         if code == sqlite3.SQLITE_NOTADB:
             return NotMlflow(f"{self.path} is not a SQLite database.", _LOOK_AT_THE_ADDRESS)
@@ -243,7 +250,7 @@ class Database:
 
     def _unreadable(self, error: Exception) -> Problem:
         reason = (error.strerror or str(error)) if isinstance(error, OSError) else str(error)
-        advice = "check the permissions of the file and its folder"
+        advice = "check the disk, and the permissions of the file and its folder"
         if isinstance(error, OSError) and error.errno == errno.ENOSPC:
             advice = f"make room in {tempfile.gettempdir()}: the file must be copied to be read"
         return Problem(f"{self.path} cannot be read: {reason}.", advice)
