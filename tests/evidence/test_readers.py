@@ -214,12 +214,24 @@ def test_registered_models_are_equal_and_prompts_are_none(other: Store, sqlite: 
     assert models[0].versions[1].aliases == ("best", "champion")
 
 
-def test_pages_are_followed_to_the_end(server: str, sqlite: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("question", QUESTIONS.values(), ids=QUESTIONS.keys())
+def test_pages_are_followed_to_the_end(
+    server: str, sqlite: SqliteStore, monkeypatch: pytest.MonkeyPatch, question: RunQuery
+) -> None:
     monkeypatch.setattr(rest_module, "_PAGE", 2)
     paged = RestStore(server)
+    assert paged.runs(question) == sqlite.runs(question)
     assert paged.experiments() == sqlite.experiments()
-    assert paged.runs(RunQuery()) == sqlite.runs(RunQuery())
+
+
+def test_ids_and_models_are_read_to_the_last_page(
+    server: str, sqlite: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rest_module, "_PAGE", 2)
+    paged = RestStore(server)
     assert paged.registered_models() == sqlite.registered_models()
+    assert paged.run_ids(sqlite.run_ids()) == sqlite.run_ids()
+    assert RestStore(server).run_ids() == sqlite.run_ids()
 
 
 def test_a_server_is_read_without_mlflow(server: str) -> None:

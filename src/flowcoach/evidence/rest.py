@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence, Set
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import cached_property
 from typing import Any
@@ -34,8 +34,9 @@ _MANY = 500
 class RestStore:
     """A read-only look at one server. What was read is remembered for as long as the object lives.
 
-    Experiments that have at most a thousand runs together are read once and asked here; larger ones are asked on the
-    server, as far as MLflow's filters go. Raises Problem, now or later, when the server does not answer as it should.
+    Experiments that have at most a thousand runs together are read once, and every question is answered here. Of larger
+    ones the server is asked, as far as MLflow's filters go, until a question has more answers than that. Raises
+    Problem, now or later, when the server does not answer as it should.
     """
 
     warnings: tuple[str, ...] = ()
@@ -80,11 +81,13 @@ class RestStore:
         ids = [record.id for record in self._experiments]
         if among is not None and not among:
             return frozenset()
-        if self._hold(ids):
-            found = {run.id for id in ids for run in self._held[id]}
-        else:
-            wanted = None if among is None else tuple(sorted(among))
-            found = {run.id for run in self._pages(ids, "ALL", _filters(RunQuery(ids=wanted)), ())}
+        if not self._hold(ids):
+            if among is not None and len(among) <= _MANY:
+                answer = self._server.ask("runs/search", _search(ids, "ALL", _filters(RunQuery(ids=tuple(among)))))
+                if not answer.get("next_page_token"):
+                    return {run.id for run in self._read_runs(answer)} & among
+            self._hold_large(ids)
+        found = {run.id for id in ids for run in self._held[id]}
         return found if among is None else found & among
 
     def registered_models(self) -> tuple[RegisteredModel, ...]:
@@ -174,46 +177,55 @@ class RestStore:
             if answer.get("next_page_token"):
                 self._large.update(unknown)
             else:
-                self._held.update({id: [] for id in unknown})
-                for run in self._read_runs(answer):
-                    self._held[run.experiment_id].append(run)
+                self._keep(unknown, self._read_runs(answer))
         return self._large.isdisjoint(ids)
 
-    def _asked(self, ids: Sequence[str], query: RunQuery) -> list[Run]:
-        """Ask the server, and hold what it says against the question's exact meaning."""
-        view = "DELETED_ONLY" if query.deleted else "ACTIVE_ONLY"
-        try:
-            enough = None if query.limit is None else query.skip + query.limit
-            order = () if enough is None else _order(query)
-            found = []
-            for run in self._pages(ids, view, _filters(query), order):
-                if query.includes(run):
-                    found.append(run)
-                if order and len(found) == enough:
-                    break
-        except Refused:  # an older server, or a key that its filters cannot name: ask for everything
-            found = list(self._pages(ids, view, "", ()))
-        return query.apply(found)
+    def _hold_large(self, ids: Sequence[str]) -> None:
+        """Read all runs of these experiments, page by page."""
+        missing = [id for id in ids if id not in self._held]
+        self._keep(missing, (run for answer in self._pages(_search(missing, "ALL")) for run in self._read_runs(answer)))
+        self._large.difference_update(missing)
 
-    def _pages(self, ids: Sequence[str], view: str, filters: str, order: Sequence[str]) -> Iterator[Run]:
-        token = ""
+    def _keep(self, ids: Sequence[str], runs: Iterable[Run]) -> None:
+        kept: dict[str, list[Run]] = {id: [] for id in ids}
+        for run in runs:
+            kept[run.experiment_id].append(run)
+        self._held.update(kept)
+
+    def _asked(self, ids: Sequence[str], query: RunQuery) -> list[Run]:
+        """Ask the server when one page can answer; else read all runs, once, and answer here.
+
+        Ordering by start costs the server little. Ordering by a metric costs it more than handing over all runs
+        (measured: 9 s for 10,000), so that is never asked.
+        """
+        question = _search(ids, "DELETED_ONLY" if query.deleted else "ACTIVE_ONLY", _filters(query))
+        enough = None if query.limit is None or query.order.metric is not None else query.skip + query.limit
+        if enough is not None:
+            start = f"attributes.start_time {'DESC' if query.order.descending else 'ASC'}"
+            question |= {"order_by": [start, "attributes.run_id ASC"], "max_results": max(1, min(enough, _PAGE))}
+        with suppress(Refused):  # by an older server, whose filters know less
+            answer = self._server.ask("runs/search", question)
+            found = [run for run in self._read_runs(answer) if query.includes(run)]
+            if not answer.get("next_page_token") or (enough is not None and len(found) >= enough):
+                return query.apply(found)
+        self._hold_large(ids)
+        return query.apply(run for id in ids for run in self._held[id])
+
+    def _pages(
+        self, question: dict[str, Any], endpoint: str = "runs/search", *, method: str = "POST"
+    ) -> Iterator[dict[str, Any]]:
         while True:
-            answer = self._server.ask("runs/search", _search(ids, view, filters, order, token))
-            yield from self._read_runs(answer)
-            token = answer.get("next_page_token", "")
-            if not token:
+            answer = self._server.ask(endpoint, question, method=method)
+            yield answer
+            question = {**question, "page_token": answer.get("next_page_token", "")}
+            if not question["page_token"]:
                 return
 
     def _all(
         self, endpoint: str, question: dict[str, Any], name: str, *, method: str = "POST"
     ) -> Iterator[dict[str, Any]]:
-        token = ""
-        while True:
-            answer = self._server.ask(endpoint, {**question, "page_token": token} if token else question, method=method)
+        for answer in self._pages(question, endpoint, method=method):
             yield from answer.get(name, ())
-            token = answer.get("next_page_token", "")
-            if not token:
-                return
 
     def _read_runs(self, answer: dict[str, Any]) -> list[Run]:
         names = {record.id: record.name for record in self._experiments}
@@ -252,12 +264,9 @@ class RestStore:
             ) from error
 
 
-def _search(
-    ids: Sequence[str], view: str, filters: str = "", order: Sequence[str] = (), token: str = ""
-) -> dict[str, Any]:
-    question: dict[str, Any] = {"experiment_ids": list(ids), "run_view_type": view, "max_results": _PAGE}
-    optional = {"filter": filters, "order_by": list(order), "page_token": token}
-    return question | {key: value for key, value in optional.items() if value}
+def _search(ids: Sequence[str], view: str, filters: str = "") -> dict[str, Any]:
+    question = {"experiment_ids": list(ids), "run_view_type": view, "max_results": _PAGE}
+    return {**question, "filter": filters} if filters else question
 
 
 def _filters(query: RunQuery) -> str:
@@ -280,16 +289,6 @@ def _filter(has: Has) -> str:
     if has.value is None:
         return f"{key} LIKE '%'"
     return f"{key} = '{has.value}'" if _VALUE.fullmatch(has.value) else f"{key} LIKE '%'"
-
-
-def _order(query: RunQuery) -> tuple[str, ...]:
-    direction = "DESC" if query.order.descending else "ASC"
-    metric = query.order.metric
-    if metric is None:
-        return (f"attributes.start_time {direction}", "attributes.run_id ASC")
-    if not _KEY.fullmatch(metric):
-        return ()
-    return (f"metrics.`{metric}` {direction}", "attributes.start_time ASC", "attributes.run_id ASC")
 
 
 def _logged_model(one: dict[str, Any]) -> LoggedModel:

@@ -19,7 +19,7 @@ _LARGEST = 2**28  # bytes of one answer; a thousand runs take about a hundredth 
 _CHUNK = 2**16
 
 
-class Refused(Exception):
+class Refused(Problem):
     """The server is there and well, but does not take this question (an older MLflow, say)."""
 
 
@@ -110,17 +110,18 @@ class Server:
                 f"{self.address} sends you elsewhere ({error.code}): {error.headers.get('Location', 'nowhere')}.",
                 "use the address of the MLflow server itself; for one behind a sign-in, set MLFLOW_TRACKING_TOKEN",
             )
-        if said.get("error_code") or error.code == 400:
-            if error.code < 500:
-                return Refused(str(said.get("message", error.reason)))
+        if error.code < 500 and (said.get("error_code") or error.code == 400):
+            return Refused(
+                f"The server at {self.address} does not take the question: {_first_line(said, error)}.",
+                "it may run a much older MLflow: read its store's file instead, or upgrade it",
+            )
         elif error.code in (404, 405):
             return Problem(
                 f"{self.address} is no MLflow tracking server: it has no /api/2.0/mlflow ({error.code}).",
                 f"check the port and the path of the address; it looks like {_EXAMPLE}",
             )
-        reason = str(said.get("message") or error.reason).strip().splitlines() or ["no reason given"]
         return Problem(
-            f"The server at {self.address} has trouble of its own ({error.code}): {reason[0][:200]}.",
+            f"The server at {self.address} has trouble of its own ({error.code}): {_first_line(said, error)}.",
             "look at what the server printed, then ask again",
         )
 
@@ -182,6 +183,11 @@ def _beginning(error: urllib.error.HTTPError) -> bytes:
         return error.read(_CHUNK)
     except (OSError, http.client.HTTPException):
         return b""
+
+
+def _first_line(said: dict[str, Any], error: urllib.error.HTTPError) -> str:
+    lines = str(said.get("message") or error.reason).strip().splitlines()
+    return lines[0][:200].rstrip(".") if lines else "no reason given"
 
 
 def _object(text: bytes) -> dict[str, Any] | None:
