@@ -1,6 +1,7 @@
 """Evidence: a read-only look at what a learner left behind. Nothing here writes to a learner's folder."""
 
 from flowcoach.evidence.answers import Answers
+from flowcoach.evidence.artifacts import Artifacts
 from flowcoach.evidence.query import Has, Order, RunQuery
 from flowcoach.evidence.records import (
     Dataset,
@@ -17,6 +18,7 @@ from flowcoach.evidence.view import Evidence, Experiment, Runs
 
 __all__ = [
     "Answers",
+    "Artifacts",
     "Dataset",
     "Evidence",
     "Experiment",

@@ -187,10 +187,11 @@ class RestStore:
         self._large.difference_update(missing)
 
     def _keep(self, ids: Sequence[str], runs: Iterable[Run]) -> None:
-        kept: dict[str, list[Run]] = {id: [] for id in ids}
-        for run in runs:
-            kept[run.experiment_id].append(run)
-        self._held.update(kept)
+        kept: dict[str, dict[str, Run]] = {id: {} for id in ids}
+        for run in runs:  # one that begins meanwhile moves the pages, so that another comes twice
+            if run.experiment_id in kept:
+                kept[run.experiment_id][run.id] = run
+        self._held.update({id: list(by_id.values()) for id, by_id in kept.items()})
 
     def _asked(self, ids: Sequence[str], query: RunQuery) -> list[Run]:
         """Ask the server when one page can answer; else read all runs, once, and answer here.
