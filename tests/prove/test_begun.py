@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import runpy
 from pathlib import Path
 
 import pytest
@@ -40,3 +41,17 @@ def test_the_untouched_exercise_earns_zero(section: Section, begun: Workspace, t
     here = stage.copy(begun, tmp_path / "course")
     stage.run_notebook(course.root() / "exercises" / section.name / "exercise.ipynb", here)
     assert stage.examine(here, section).points == 0
+
+
+def test_the_pictures_on_its_page_can_be_drawn_from_the_runs_of_the_script(
+    section: Section, begun: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = section.folder / "plots.py"
+    if not script.is_file():
+        pytest.skip(f"the page of section {section.id} has no pictures")
+    monkeypatch.setattr("sys.argv", [str(script), str(tmp_path)])
+    with stage.inside(begun):
+        runpy.run_path(str(script), run_name="__main__")
+    shown = sorted((section.folder / "images").iterdir())
+    assert sorted(path.name for path in tmp_path.iterdir()) == [path.name for path in shown]
+    assert all(path.stat().st_size < 100_000 for path in shown)

@@ -6,6 +6,8 @@ import random
 import runpy
 from pathlib import Path
 
+import pytest
+
 from flowcoach.checks import Mistake
 from flowcoach.course import Section
 from flowcoach.result import State
@@ -50,11 +52,26 @@ def test_junk_beside_the_evidence_and_the_script_run_again_cost_nothing(
 ) -> None:
     from mlflow import MlflowClient
 
-    from tests.prove.junk import litter
+    from tests.prove.junk import litter, retype_tags
 
     with stage.inside(solved_copy):
+        retype_tags(MlflowClient())
         litter(MlflowClient())
         runpy.run_path(str(section.folder / "run.py"))
+    assert set(stage.states(stage.examine(solved_copy, section)).values()) == {State.PASSED}
+
+
+def test_deleting_trials_after_the_choice_and_searching_on_costs_nothing(
+    section: Section, solved_copy: Workspace
+) -> None:
+    if section.id != "2.3":
+        pytest.skip("only section 2.3 has trials")
+    from mlflow import MlflowClient
+
+    from tests.prove.junk import tidy_up_trials
+
+    with stage.inside(solved_copy):
+        tidy_up_trials(MlflowClient())
     assert set(stage.states(stage.examine(solved_copy, section)).values()) == {State.PASSED}
 
 
