@@ -47,7 +47,7 @@ def dump(address: str) -> dict[str, Any]:
                         one.dataset.source_type,
                         one.dataset.source,
                     ]
-                    for one in run.inputs.dataset_inputs
+                    for one in (run.inputs.dataset_inputs if run.inputs else ())
                 ),
             }
             for run in runs

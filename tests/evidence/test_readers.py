@@ -298,12 +298,17 @@ class TestMalformedFileStores:
         assert [run.id for run in store.runs(RunQuery())] == ["a"]
         assert [str(root / "7" / "b" / "meta.yaml") in warning for warning in store.warnings] == [True]
 
-    @pytest.mark.parametrize("lines", ["", "no number", "1 2 3 4", "1 two 3"])
+    @pytest.mark.parametrize("lines", ["", "no number", "1", "1 two 3", "1 2 three"])
     def test_a_metric_with_broken_lines_is_left_out_with_a_warning(self, root: Path, lines: str) -> None:
         (root / "7" / "a" / "metrics" / "mae").write_text(lines)
         store = FileStore(root)
         assert store.runs(RunQuery())[0].metrics == {"rmse": 5.5}
         assert len(store.warnings) == 1
+
+    def test_a_value_measured_on_a_dataset_is_read_whatever_the_datasets_name(self, root: Path) -> None:
+        lines = "1700000000000 5.5 1 green trips 0a1b\n1700000000001 5.0 0 green trips 0a1b\n"
+        (root / "7" / "a" / "metrics" / "rmse").write_text(lines)
+        assert FileStore(root).runs(RunQuery())[0].metrics == {"rmse": 5.5}
 
     def test_bytes_that_are_no_text_are_left_out_with_a_warning(self, root: Path) -> None:
         (root / "7" / "a" / "params").mkdir()

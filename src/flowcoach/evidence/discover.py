@@ -16,7 +16,7 @@ from flowcoach.evidence.artifacts import ROOTS, Shelves, local_path
 from flowcoach.evidence.files import FileStore, is_file_store
 from flowcoach.evidence.opening import NotMlflow, path_of
 from flowcoach.evidence.sqlite import SqliteStore
-from flowcoach.evidence.stores import Store
+from flowcoach.evidence.stores import Store, shown
 from flowcoach.evidence.union import union
 from flowcoach.evidence.view import Evidence
 from flowcoach.problem import Problem
@@ -84,7 +84,7 @@ def open_store(address: str) -> Store:
     path = local_path(address)
     if path is None or address == "databricks":
         raise Problem(
-            f"{scheme or address} stores cannot be read directly ({address.partition('@')[2] or address}).",
+            f"The store at {shown(address)} cannot be read directly; a SQLite file, a folder and a server can.",
             "put a tracking server before it (mlflow server --backend-store-uri …) and use its http:// address",
         )
     if path.is_file() or path.suffix in _DATABASES[1:]:

@@ -15,6 +15,7 @@ Links in the folder are not followed: what lies elsewhere did not come along.
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator, Set
 from dataclasses import replace
 from functools import cached_property
@@ -40,6 +41,7 @@ TRASH = ".trash"
 MODELS = "models"
 _RESERVED = {"tags", "datasets", "traces", MODELS}  # of an experiment's folders, those that are no runs
 _RUN_STATUS = {1: "RUNNING", 2: "SCHEDULED", 3: "FINISHED", 4: "FAILED", 5: "KILLED"}
+_REWRITES = 3
 _LARGEST = 32 * 2**20  # no file of a store comes near; a hostile one may
 
 
@@ -262,6 +264,11 @@ class FileStore:
         import yaml
 
         text = self._text_of(folder / META)
+        for _ in range(_REWRITES):
+            if text is None or text.strip():
+                break
+            time.sleep(0.05)  # MLflow empties the file before it writes it anew
+            text = self._text_of(folder / META)
         if text is None:
             return None
         try:
@@ -333,10 +340,8 @@ def _logged(line: str) -> tuple[int, int, float]:
 
     Raises ValueError for any other line.
     """
-    parts = line.split(" ")
-    if len(parts) not in (2, 3, 5):
-        raise ValueError(line)
-    return (int(parts[2]) if len(parts) > 2 else 0, int(parts[0]), as_stored(float(parts[1])))
+    at, value, *rest = line.split(" ", 3)
+    return (int(rest[0]) if rest else 0, int(at), as_stored(float(value)))
 
 
 def _text(value: object) -> str:

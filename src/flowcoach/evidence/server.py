@@ -13,6 +13,7 @@ import urllib.parse
 import urllib.request
 from typing import Any
 
+from flowcoach.evidence.stores import shown
 from flowcoach.problem import Problem
 
 _LARGEST = 2**28  # bytes of one answer; a thousand runs take about a hundredth of that
@@ -36,9 +37,9 @@ class Server:
             place = parts.hostname and f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
             host = f"{place or ''}:{parts.port}" if parts.port else place
         except ValueError as error:
-            raise Problem(f"{address} is no address of a server: {error}.", f"write it as {_EXAMPLE}") from error
+            raise Problem(f"{shown(address)} is no address of a server.", f"write it as {_EXAMPLE}") from error
         if not host:
-            raise Problem(f"{address} names no server.", f"write it as {_EXAMPLE}")
+            raise Problem(f"{shown(address)} names no server.", f"write it as {_EXAMPLE}")
         self.address = urllib.parse.urlunsplit((parts.scheme, host, parts.path.rstrip("/"), "", ""))
         self._seconds = seconds
         self._headers = {"Content-Type": "application/json", **_authorization(parts.username, parts.password)}

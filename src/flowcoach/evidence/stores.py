@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Set
 from typing import Protocol
 
 from flowcoach.evidence.query import RunQuery
 from flowcoach.evidence.records import Dataset, ExperimentRecord, LoggedModel, RegisteredModel, Run
+
+
+def shown(address: str) -> str:
+    """A tracking address as messages may show it: without a name and password in it."""
+    return re.sub(r"//[^/]*@", "//", address)
 
 
 class Store(Protocol):
