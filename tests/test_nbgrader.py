@@ -14,8 +14,8 @@ import nbformat
 import pytest
 
 from flowcoach import course
+from flowcoach.atomic import write_text
 from flowcoach.course import Section
-from flowcoach.workspace import write_text
 from tools import exercises
 
 pytestmark = pytest.mark.timeout(900)  # six notebooks, each with a kernel of its own, are graded in one fixture

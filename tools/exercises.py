@@ -13,7 +13,7 @@ from nbgrader.converters import GenerateAssignment
 from nbgrader.coursedir import CourseDirectory
 from traitlets.config import PyFileConfigLoader
 
-from flowcoach.workspace import write_text
+from flowcoach.atomic import write_text
 
 ROOT = Path(__file__).parents[1]
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}

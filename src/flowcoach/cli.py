@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from flowcoach import __version__, course, workspace
+from flowcoach.atomic import write_text
 from flowcoach.problem import Problem
 from flowcoach.result import Result, State, Trouble
 
@@ -199,7 +200,7 @@ def _show(result: Result, *, as_json: bool, junit: Path | None) -> None:
         from flowcoach.report import junit as face
 
         try:
-            workspace.write_text(junit, face.dumps(result))
+            write_text(junit, face.dumps(result))
         except OSError as error:
             raise Problem(
                 f"{junit} cannot be written: {error.strerror}.", "name a file in a folder that exists"

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import tempfile
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from flowcoach.atomic import write_text
 from flowcoach.evidence.answers import FILE as ANSWERS
 from flowcoach.problem import Problem
 
@@ -129,15 +129,3 @@ def absolute(address: str, folder: Path) -> str:
     if "://" in address or address.startswith("file:"):
         return address
     return (folder / address).as_uri()
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a file in one step: a reader sees the old text or the new one, never a part."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise

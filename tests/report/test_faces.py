@@ -14,9 +14,9 @@ from xml.etree import ElementTree
 import pytest
 from rich.console import Console
 
+from flowcoach.atomic import write_text
 from flowcoach.report import as_json, junit, notebook, terminal
 from flowcoach.result import Result
-from flowcoach.workspace import write_text
 from tests.report.examples import ONE_PASSED, PROBLEM, RESULT
 
 GOLDEN = Path(__file__).parent / "golden"

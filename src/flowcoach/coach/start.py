@@ -15,9 +15,10 @@ from contextlib import closing
 from pathlib import Path
 
 from flowcoach import course, taxi, workspace
+from flowcoach.atomic import write_text
 from flowcoach.coach.scripts import require
 from flowcoach.problem import Problem
-from flowcoach.workspace import SETTINGS, Workspace, write_text
+from flowcoach.workspace import SETTINGS, Workspace
 
 KERNEL = "flowcoach"
 IGNORED = (

@@ -8,8 +8,8 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from flowcoach.atomic import replacing
 from flowcoach.problem import Problem
-from flowcoach.taxi.files import replacing
 from flowcoach.taxi.months import KNOWN, Month, file_name
 from flowcoach.taxi.part import Part
 from flowcoach.taxi.transfer import MAGIC, MayPassError, Progress, RefusedError, fetch, innermost

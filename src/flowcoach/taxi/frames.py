@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from flowcoach.atomic import replacing
 from flowcoach.problem import Problem
-from flowcoach.taxi.files import replacing
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -96,5 +96,6 @@ def read(path: str | Path) -> pd.DataFrame:
 
 def write(frame: pd.DataFrame, path: str | Path) -> None:
     """Write trips as a Parquet file, whole or not at all; the folder is made if need be."""
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
     with replacing(Path(path)) as unfinished:
         frame.to_parquet(unfinished, index=False)

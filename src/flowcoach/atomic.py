@@ -1,4 +1,4 @@
-"""Writing a file whole or not at all."""
+"""Writing a file whole or not at all: whoever reads it meanwhile sees the old one or the new one, never a part."""
 
 import os
 import tempfile
@@ -11,16 +11,20 @@ from pathlib import Path
 def replacing(path: Path) -> Iterator[Path]:
     """Give an empty file to write to, which takes the place of `path` when all went well and is removed when not.
 
-    The folder is made if need be. Whoever reads `path` meanwhile sees the old file or the new one, never a half.
+    The folder of `path` has to be there. Raises OSError when it cannot be written to.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     os.close(handle)
     unfinished = Path(name)
     try:
         yield unfinished
-        # mkstemp lets only the owner read; a data file is for everyone in the course.
-        unfinished.chmod(0o644)
+        unfinished.chmod(0o644)  # mkstemp lets only the owner read
         unfinished.replace(path)
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text as UTF-8 with plain newlines, whole or not at all. Raises OSError as `replacing` does."""
+    with replacing(path) as unfinished:
+        unfinished.write_text(text, encoding="utf-8", newline="\n")
