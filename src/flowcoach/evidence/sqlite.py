@@ -79,8 +79,11 @@ class SqliteStore:
 
     def run_ids(self, among: Set[str] | None = None) -> Set[str]:
         """The ids of all runs, deleted ones too; with `among`, of those only."""
-        found = {row[0] for row in self._file.ask(f"SELECT run_uuid FROM {self._tables['runs']}")}
-        return found if among is None else found & among
+        everything = f"SELECT run_uuid FROM {self._tables['runs']}"
+        if among is None:
+            return {row[0] for row in self._file.ask(everything)}
+        some = f"{everything} WHERE run_uuid IN (SELECT value FROM json_each(?))"
+        return {row[0] for row in self._file.ask(some, [json.dumps(sorted(among))])}
 
     def registered_models(self) -> tuple[RegisteredModel, ...]:
         """All registered models with their versions, ordered by name."""
