@@ -111,6 +111,8 @@ def test_what_would_have_to_be_here_was_never_logged(home: Path) -> None:
         "..",
         "~",
         "mlruns/7\0/x",
+        f"mlruns/{'x' * 300}/y",
+        "/mlruns" * 100_000,
     ],
 )
 def test_no_location_leads_out_of_the_workspace(home: Path, location: str) -> None:

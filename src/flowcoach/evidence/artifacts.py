@@ -20,6 +20,7 @@ from flowcoach.evidence.records import NotFound, Unavailable
 ROOTS = ("mlruns", "mlartifacts")
 _TAIL = re.compile(rf"(?:^|/)(?=({'|'.join(ROOTS)})/(.*)$)", re.DOTALL)
 _SCHEME = re.compile(r"(?P<scheme>[A-Za-z][\w+.-]+):(?P<rest>.*)", re.DOTALL)  # two letters at least: C: is a drive
+_LONGEST = 4096  # characters; no path that MLflow could have written to is longer
 _MODEL_ID = re.compile(r"m-[0-9a-f]{32}")
 
 
@@ -86,20 +87,22 @@ class Shelves:
                 where=location,
                 advice="log one with mlflow.log_artifact(…), or a model with log_model(…)",
             )
-        raise Unavailable(f"the files at {location or 'an empty location'} did not come along with this workspace.")
+        raise Unavailable(f"the files at {location[:200] or 'an empty location'} did not come along with this workspace.")
 
     def model(self, id: str) -> Artifacts | None:
         """The files of a logged model by its id, wherever they lie; None when they are not here."""
         if _MODEL_ID.fullmatch(id):
             for root in self.roots:
-                for experiment in sorted(path for path in root.iterdir() if path.is_dir()):
-                    found = _inside(root, f"{experiment.name}/models/{id}/artifacts")
+                for experiment in _names(root):
+                    found = _inside(root, f"{experiment}/models/{id}/artifacts")
                     if found is not None and found.is_dir():
                         return Artifacts(found, f"models:/{id}")
         return None
 
     def _places(self, location: str) -> Iterator[tuple[Path, str]]:
         """Folders, and where below them the files may lie; the most exact first."""
+        if len(location) > _LONGEST:
+            return
         scheme, text = _plain(location)
         path = local_path(location)
         if path is not None and path.is_relative_to(self.folder):
@@ -113,6 +116,13 @@ class Shelves:
             yield from ((folder / name, tail) for folder in (*self.stores, self.folder))
         if path is not None and not path.is_absolute():
             yield from ((folder, text) for folder in (*self.stores, self.folder))
+
+
+def _names(folder: Path) -> list[str]:
+    try:
+        return sorted(os.listdir(folder))  # noqa: PTH208
+    except OSError:
+        return []
 
 
 def local_path(location: str) -> Path | None:
@@ -137,13 +147,13 @@ def _plain(location: str) -> tuple[str, str]:
 
 
 def _inside(folder: Path, tail: str) -> Path | None:
-    """The place `tail` below `folder`, with links resolved; None when it is not below, or cannot be a path."""
+    """The place `tail` below `folder`, with links resolved; None when it is not there, or not below."""
     parts = PurePosixPath(tail.replace("\\", "/")).parts
     if not parts or ".." in parts or "\0" in tail or tail.startswith("/"):
         return None
     try:
         home = folder.resolve()
-        found = home.joinpath(*parts).resolve()
+        found = home.joinpath(*parts).resolve(strict=True)
     except (OSError, RuntimeError, ValueError):
         return None
     return found if found.is_relative_to(home) else None
