@@ -87,7 +87,9 @@ class Shelves:
                 where=location,
                 advice="log one with mlflow.log_artifact(…), or a model with log_model(…)",
             )
-        raise Unavailable(f"the files at {location[:200] or 'an empty location'} did not come along with this workspace.")
+        raise Unavailable(
+            f"the files at {location[:200] or 'an empty location'} did not come along with this workspace."
+        )
 
     def model(self, id: str) -> Artifacts | None:
         """The files of a logged model by its id, wherever they lie; None when they are not here."""
