@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import os
-import tomllib
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from flowcoach.atomic import write_text
+from flowcoach.evidence import toml
 from flowcoach.evidence.answers import FILE as ANSWERS
 from flowcoach.problem import Problem
 
 SETTINGS = "flowcoach.toml"
 MONTHS = ("2023-01", "2023-02", "2023-03")
+_MONTH = re.compile(r"\d{4}-(0[1-9]|1[0-2])", re.ASCII)
+_EXAMPLES = {
+    "learner": 'learner = "your-id"',
+    "store": 'store = "sqlite:///mlflow.db"',
+    "data": 'the table [data], and in it folder = "data"',
+    "folder": 'folder = "data"',
+    "months": f"months = {list(MONTHS)}",
+    "trips": "trips = 6000",
+}
 
 
 @dataclass(frozen=True)
@@ -57,7 +67,7 @@ class Workspace:
         import tomlkit
 
         path = self.folder / ANSWERS
-        document = tomlkit.parse(path.read_text(encoding="utf-8")) if path.exists() else tomlkit.document()
+        document = tomlkit.parse(path.read_text(encoding="utf-8-sig")) if path.exists() else tomlkit.document()
         if section not in document:
             document[section] = tomlkit.table()
         for question, text in answers.items():
@@ -95,26 +105,38 @@ def load(folder: Path) -> Workspace:
     folder = folder.resolve()
     path = folder / SETTINGS
     try:
-        with path.open("rb") as file:
-            settings = tomllib.load(file)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise Problem(f"{path} is not valid TOML: {error}.", "mend that line; every value is text in quotes") from error
+        settings = toml.read(path)
     except OSError as error:
         raise Problem(f"{path} cannot be read: {error.strerror}.", "check the file's permissions") from error
-    data = settings.get("data", {})
-    months = tuple(data.get("months", MONTHS))
+    except ValueError as error:
+        raise Problem(f"{path} is not valid TOML: {error}.", "mend that line; every value is text in quotes") from error
+    data = _setting(path, settings, "data", dict, {})
+    months = tuple(_setting(path, data, "months", list, list(MONTHS)))
     if len(months) < 3:
         raise Problem(
             f"{path} names {len(months)} months; the course needs three: training, validation, test.",
             f"set months = {list(MONTHS)} in its table [data]",
         )
+    if not all(isinstance(month, str) and _MONTH.fullmatch(month) for month in months):
+        raise Problem(f"{path} names months that are none.", f"write year and month in quotes: months = {list(MONTHS)}")
     return Workspace(
         folder=folder,
-        learner=str(settings.get("learner", "learner")),
-        address=str(settings.get("store", "sqlite:///mlflow.db")),
-        data=folder / str(data.get("folder", "data")),
+        learner=str(_setting(path, settings, "learner", (str, int), "learner")),
+        address=_setting(path, settings, "store", str, "sqlite:///mlflow.db"),
+        data=folder / _setting(path, data, "folder", str, "data"),
         month_names=months,
-        trips=int(data.get("trips", 6000)),
+        trips=_setting(path, data, "trips", int, 6000),
+    )
+
+
+def _setting(path: Path, table: dict[str, Any], key: str, kind: type | tuple[type, ...], default: Any) -> Any:
+    """The value of one setting, `default` when it is not set. Raises Problem when it is of another kind."""
+    value = table.get(key, default)
+    if isinstance(value, kind):
+        return value
+    raise Problem(
+        f"{path}: `{key}` cannot be a value of the kind {type(value).__name__}.",
+        f"write {_EXAMPLES[key]}, or leave the line out",
     )
 
 

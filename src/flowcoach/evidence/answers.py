@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from flowcoach.evidence import toml
 from flowcoach.evidence.records import NotFound
 
 FILE = "answers.toml"
@@ -48,10 +48,11 @@ class Answers:
 def read(folder: Path) -> Answers:
     """Read the answers of the workspace in `folder`; a missing file means no answers yet."""
     try:
-        with (folder / FILE).open("rb") as file:
-            tables = tomllib.load(file)
+        tables = toml.read(folder / FILE)
     except FileNotFoundError:
         return Answers()
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+    except OSError as error:
+        return Answers(fault=error.strerror or str(error))
+    except ValueError as error:
         return Answers(fault=str(error))
     return Answers({name: table for name, table in tables.items() if isinstance(table, dict)})

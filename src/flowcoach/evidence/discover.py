@@ -87,12 +87,18 @@ def open_store(address: str) -> Store:
             f"The store at {shown(address)} cannot be read directly; a SQLite file, a folder and a server can.",
             "put a tracking server before it (mlflow server --backend-store-uri …) and use its http:// address",
         )
-    if path.is_file() or path.suffix in _DATABASES[1:]:
+    try:
+        if path.is_file() or path.suffix in _DATABASES[1:]:
+            raise Problem(
+                f"{address} names a file, but a store in a SQLite file is named with its kind.",
+                f"write sqlite:///{path.as_posix()}",
+            )
+        return FileStore(path)
+    except OSError as error:
         raise Problem(
-            f"{address} names a file, but a store in a SQLite file is named with its kind.",
-            f"write sqlite:///{path.as_posix()}",
-        )
-    return FileStore(path)
+            f"{address} cannot be read: {error.strerror}.",
+            "check the tracking address, in flowcoach.toml or MLFLOW_TRACKING_URI",
+        ) from error
 
 
 def look(folder: Path) -> Found:

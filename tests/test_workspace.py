@@ -1,0 +1,58 @@
+"""The settings of a workspace: what is missing has a default, what makes no sense is said in one line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from flowcoach import workspace
+from flowcoach.evidence.discover import open_store
+from flowcoach.problem import Problem
+
+
+def load(folder: Path, text: str) -> workspace.Workspace:
+    (folder / workspace.SETTINGS).write_text(text, encoding="utf-8")
+    return workspace.load(folder)
+
+
+def test_an_empty_file_stands_for_the_defaults(tmp_path: Path) -> None:
+    here = load(tmp_path, "")
+    assert (here.address, here.data, here.month_names) == ("sqlite:///mlflow.db", tmp_path / "data", workspace.MONTHS)
+
+
+def test_an_id_may_be_a_number(tmp_path: Path) -> None:
+    assert load(tmp_path, "learner = 4711\n").learner == "4711"
+
+
+def test_a_byte_order_mark_is_no_fault(tmp_path: Path) -> None:
+    assert load(tmp_path, "\ufefflearner = 'ada'\n").learner == "ada"
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("store = 5", "`store`"),
+        ("store = ['a']", "`store`"),
+        ("learner = {a = 1}", "`learner`"),
+        ("data = 'x'", "`data`"),
+        ("[data]\nfolder = 3", "`folder`"),
+        ("[data]\nmonths = 3", "`months`"),
+        ("[data]\nmonths = '2023-01'", "`months`"),
+        ("[data]\nmonths = ['2023-01']", "1 months"),
+        ("[data]\nmonths = [1, 2, 3]", "months that are none"),
+        ("[data]\nmonths = ['../../x', '2023-02', '2023-03']", "months that are none"),
+        ("[data]\ntrips = 'x'", "`trips`"),
+        ("[data]\ntrips = inf", "`trips`"),
+        ("a = " + "[" * 20_000, "nests too deeply"),
+    ],
+)
+def test_a_setting_that_makes_no_sense_is_named_with_the_file(tmp_path: Path, text: str, named: str) -> None:
+    with pytest.raises(Problem, match=named) as trouble:
+        load(tmp_path, text)
+    assert str(tmp_path / workspace.SETTINGS) in trouble.value.cause
+
+
+def test_an_address_that_no_system_can_look_up_is_said(tmp_path: Path) -> None:
+    with pytest.raises(Problem, match="cannot be read"):
+        open_store(load(tmp_path, f"store = '{'a' * 5000}'").own_store)
