@@ -118,19 +118,24 @@ def trials(evidence: Evidence) -> None:
         where=f"experiment “{SEARCH}”",
         advice="let Optuna propose the knobs: trial.suggest_int(…)",
     ).is_at_least(10)
-    lowest = found.lowest("rmse").metric("rmse")
     expect(
-        lowest,
+        found.lowest("rmse").metric("rmse"),
         "the lowest RMSE of the trials, in minutes",
         where=f"experiment “{SEARCH}”",
         advice="a forest on these trips is wrong by 4 to 8 minutes: compare it with your baseline",
     ).is_at_most(18)
     expect(
-        found.highest("rmse").metric("rmse"),
-        "the highest RMSE of the trials",
+        len(_figures(found)),
+        "different RMSEs among the trials",
         where=f"experiment “{SEARCH}”",
         advice="give the knobs that you log to the forest: RandomForestRegressor(**params, random_state=42)",
-    ).satisfies(found.highest("rmse").metric("rmse") > lowest, "not the same figure in every trial")
+    ).is_at_least(2)
+
+
+def _figures(found: Runs) -> set[float]:
+    """The RMSEs of the first and of the last trials: of a hundred thousand, those in between say nothing more."""
+    ends = [*found.by_start().take(TRIALS), *found.by_start(newest_first=True).take(TRIALS)]
+    return {run.metric("rmse") for run in ends}
 
 
 @trials.misconception
@@ -149,8 +154,10 @@ def knobs_only_logged(evidence: Evidence) -> dict[str, Any] | None:
     """All {trials} trials have one and the same RMSE, {rmse}, to the last digit: they trained the same forest. The
     knobs reached the log but not the forest. Write RandomForestRegressor(**params, random_state=42)."""
     found = trials_in(evidence)
-    lowest, highest = found.lowest("rmse").metric("rmse"), found.highest("rmse").metric("rmse")
-    return {"trials": found.count(), "rmse": f"{lowest:.6f}"} if found.count() >= TRIALS and lowest == highest else None
+    figures = _figures(found)
+    if found.count() >= TRIALS and len(figures) == 1:
+        return {"trials": found.count(), "rmse": f"{figures.pop():.6f}"}
+    return None
 
 
 @trials.misconception
