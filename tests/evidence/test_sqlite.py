@@ -75,6 +75,7 @@ SCOPES = (
     RunQuery(experiment_ids=("1",), statuses=("FINISHED",)),
     RunQuery(experiment_ids=("9", "77")),
     RunQuery(started_until=(1_700_000_005_000, "8")),
+    RunQuery(without=frozenset(f"{number:032x}" for number in range(3))),
 )
 
 

@@ -50,14 +50,15 @@ class Order:
 class RunQuery:
     """Runs of some experiments of one store (None: of all), filtered, ordered and cut.
 
-    With `ids`, only the runs with one of these ids; with `started_until`, the (start time, id) of a run, only that one
-    and those started before it. Deleted runs and runs of deleted experiments are left out unless
-    `deleted` is true, which asks for just the deleted runs. Ordering by a metric keeps only the runs that have it: a
-    missing value is never the lowest. In order, `skip` runs are left out, and at most `limit` taken.
+    With `ids`, only the runs with one of these ids; those in `without` are left out; with `started_until`, the (start
+    time, id) of a run, only that one and those started before it. Deleted runs and runs of deleted experiments are
+    left out unless `deleted` is true, which asks for just the deleted runs. Ordering by a metric keeps only the runs
+    that have it: a missing value is never the lowest. In order, `skip` runs are left out, and at most `limit` taken.
     """
 
     experiment_ids: tuple[str, ...] | None = None
     ids: tuple[str, ...] | None = None
+    without: frozenset[str] = frozenset()
     filters: tuple[Has, ...] = ()
     statuses: tuple[str, ...] = ()
     deleted: bool = False
@@ -78,6 +79,7 @@ class RunQuery:
         return (
             (self.experiment_ids is None or run.experiment_id in self.experiment_ids)
             and (self.ids is None or run.id in self.ids)
+            and run.id not in self.without
             and run.active is not self.deleted
             and (self.started_until is None or (run.start_time or 0, run.id) <= self.started_until)
             and (not self.statuses or run.status in self.statuses)

@@ -7,7 +7,7 @@ an index on `runs` beyond its id there is none. So a question begins from one of
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -113,7 +113,9 @@ class Compiler:
             until = ", ".join(map(self._bind, self.query.started_until))
             parts.append(f"(coalesce(r.start_time, 0), r.run_uuid) <= ({until})")
         if self.query.ids is not None:
-            parts.append(f"r.run_uuid IN (SELECT value FROM json_each({self._bind(json.dumps(self.query.ids))}))")
+            parts.append(f"r.run_uuid IN ({self._listed(self.query.ids)})")
+        if self.query.without:
+            parts.append(f"r.run_uuid NOT IN ({self._listed(self.query.without)})")
         return " AND ".join(parts)
 
     def _has(self, has: Has, run: str) -> str:
@@ -134,6 +136,10 @@ class Compiler:
         elif has.value is not None:
             parts.append(f"{row}.value = {self._bind(has.value)}")
         return " AND ".join(parts)
+
+    def _listed(self, ids: Iterable[str]) -> str:
+        """Any number of ids, as one value: SQLite allows only so many placeholders."""
+        return f"SELECT value FROM json_each({self._bind(json.dumps(list(ids)))})"
 
     def _cut(self, n: int | None, skip: int = 0) -> str:
         if n is None and not skip:

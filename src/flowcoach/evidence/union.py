@@ -39,24 +39,22 @@ class Behind:
 
     def runs(self, query: RunQuery) -> list[Run]:
         """The runs that answer `query`, in its order."""
-        return self._ask(lambda: [replace(run, store=self) for run in self._own_runs(query)], [])
+        return self._ask(lambda: [replace(run, store=self) for run in self._store.runs(self._of_its_own(query))], [])
 
     def count(self, query: RunQuery) -> int:
         """How many runs answer `query`, its limit aside."""
-        if self._shared:
-            return len(self.runs(replace(query, skip=0, limit=None)))
-        return self._ask(lambda: self._store.count(query), 0)
+        return self._ask(lambda: self._store.count(self._of_its_own(query)), 0)
 
     def distinct_params(self, query: RunQuery, keys: tuple[str, ...]) -> int:
-        """How many different combinations of these parameters the runs of `query` log (all keys present)."""
-        if self._shared:
-            found = [run.params for run in self.runs(replace(query, skip=0, limit=None))]
-            return len({tuple(params[key] for key in keys) for params in found if params.keys() >= set(keys)})
-        return self._ask(lambda: self._store.distinct_params(query, keys), 0)
+        """How many different combinations of these parameters the runs of `query` log (all keys present).
+
+        Counting may stop at the query's limit.
+        """
+        return self._ask(lambda: self._store.distinct_params(self._of_its_own(query), keys), 0)
 
     def run_ids(self, among: Set[str] | None = None) -> Set[str]:
         """The ids of all runs of its own, deleted ones too; with `among`, of those only."""
-        return self._ask(lambda: self._store.run_ids(among) - self._shared, frozenset[str]())
+        return self._own if among is None else self._own & among
 
     def registered_models(self) -> tuple[RegisteredModel, ...]:
         """All registered models with their versions, ordered by name."""
@@ -75,19 +73,25 @@ class Behind:
         self._store.close()
 
     @cached_property
-    def _shared(self) -> Set[str]:
-        """The runs that an earlier store holds too."""
-        own = self._ask(self._store.run_ids, frozenset[str]())
-        return frozenset().union(*(other.run_ids(own) for other in self._others)) if own else own
+    def _all(self) -> Set[str]:
+        return self._ask(self._store.run_ids, frozenset[str]())
 
-    def _own_runs(self, query: RunQuery) -> list[Run]:
+    @cached_property
+    def _shared(self) -> frozenset[str]:
+        """The runs that an earlier store holds too."""
+        return frozenset().union(*(other.run_ids(self._all) for other in self._others)) if self._all else frozenset()
+
+    @cached_property
+    def _own(self) -> Set[str]:
+        return self._all - self._shared
+
+    def _of_its_own(self, query: RunQuery) -> RunQuery:
+        """The same question about its own runs alone, in the fewer words: often it is a copy, and has hardly any."""
         if not self._shared:
-            return self._store.runs(query)
-        # Runs that are not its own may fill the limit, so ask for that many more.
-        end = None if query.limit is None else query.skip + query.limit
-        asked = None if end is None else end + len(self._shared)
-        found = self._store.runs(replace(query, skip=0, limit=asked))
-        return [run for run in found if run.id not in self._shared][query.skip : end]
+            return query
+        if len(self._own) > len(self._shared):
+            return replace(query, without=self._shared)
+        return replace(query, ids=tuple(sorted(self._own if query.ids is None else self._own & set(query.ids))))
 
     def _as_own(self, model: RegisteredModel) -> RegisteredModel:
         return replace(model, store=self, versions=tuple(replace(version, store=self) for version in model.versions))
