@@ -309,9 +309,9 @@ def best_in(evidence: Evidence) -> list[Run]:
     points=2,
     needs=[best_tagged],
     hints=[
-        "A run's parameters come back as text: what must become of “12” before a forest can use it?",
-        "Train a forest with the best trial's four knobs in “forest-final” and log the knobs and `rmse` again.",
-        'mlflow.set_tag("chosen_from", best.info.run_id) inside the new run ties the two together.',
+        "The trial that you tagged can be asked for: mlflow.search_runs with the filter tags.best_of != ''.",
+        "Its parameters come back as text: what must become of “12” before a forest can use it?",
+        'In a run of “forest-final”: set_tag("chosen_from", best.info.run_id), log the knobs, train, log `rmse`.',
     ],
     why="A final model that names the trial it came from can be questioned: why these knobs, against what?\n"
     "This one tag is the start of what auditors call lineage.",
@@ -339,12 +339,13 @@ def _comes_from_the_best(run: Run, evidence: Evidence) -> None:
     ).is_one_of(list(best))
     trial = best[chosen]
     for knob in KNOBS:
+        turned, wanted = run.param(knob), trial.param(knob)
         expect(
-            _number(run.param(knob)),
+            turned,
             f"the knob {knob}",
             where=f"run {run.label}",
-            advice=f"the trial {trial.label} had {trial.param(knob)}",
-        ).equals(_number(trial.param(knob)))
+            advice=f"the trial {trial.label} had {wanted}",
+        ).satisfies(turned == wanted or _number(turned) == _number(wanted), f"“{wanted}”")
     expect(
         run.metric("rmse"),
         "the RMSE of the forest that was trained again",
@@ -390,8 +391,8 @@ def chosen_from_another_trial(evidence: Evidence) -> dict[str, Any] | None:
     points=1,
     hints=[
         "Autolog listens for calls to fit. When must it be switched on?",
-        "mlflow.sklearn.autolog(log_models=False), then fit inside a run of “forest-final”.",
-        "Switch it off afterwards: mlflow.sklearn.autolog(disable=True). Else it writes into other runs too.",
+        "The knobs are in the store: mlflow.search_runs with the filter tags.chosen_from != '' finds your run of step 4.",
+        "mlflow.sklearn.autolog(log_models=False), fit inside a run of “forest-final”, mlflow.sklearn.autolog(disable=True).",
     ],
     why="Autolog writes down what people forget: every default that nobody chose on purpose.\n"
     "When a library changes a default, that record is how you find out.",
