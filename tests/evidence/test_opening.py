@@ -325,10 +325,23 @@ def pipe(path: Path) -> None:
     os.mkfifo(path)
 
 
+def log_of_pipes(path: Path) -> None:
+    log_with_index(path)
+    for suffix in ("-wal", "-shm"):
+        pipe(path.with_name(path.name + suffix))
+
+
+def log_without_end(path: Path) -> None:
+    log_alone(path)
+    os.truncate(path.with_name("store.db-wal"), 2**30)
+
+
 BAD: dict[str, tuple[Callable[[Path], object], str]] = {
     "missing": (Path.unlink, "There is no store at"),
     "a folder": (folder, "is a folder"),
     "a pipe": (pipe, "is not a file"),
+    "a log that is a pipe": (log_of_pipes, "is not a file"),
+    "a log without end": (log_without_end, "too large to be copied"),
     "empty": (lambda path: os.truncate(path, 0), "is empty"),
     "text": (text, "is not a SQLite database"),
     "only a header": (lambda path: os.truncate(path, 50), "is damaged"),

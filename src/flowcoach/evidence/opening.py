@@ -40,6 +40,7 @@ _MAGIC = b"SQLite format 3\0"
 _WAL = 2  # what bytes 18 and 19 of the header say when the file keeps a write-ahead log
 _BESIDE = ("-journal", "-wal")
 _TRIES = 5
+_LARGEST_COPY = 2**30  # bytes; a hundred thousand runs take about a tenth of that
 
 # Trust nothing that the file says of itself, keep what was read (in kilobytes), and sort beside no file.
 _SETTINGS = ("trusted_schema = OFF", "cell_size_check = ON", "cache_size = -64000", "temp_store = MEMORY")
@@ -148,6 +149,9 @@ class Database:
 
     def _open(self, *, copy: bool) -> sqlite3.Connection:
         header = self._header()
+        for suffix in (*_BESIDE, "-shm"):
+            if self._beside(suffix).exists() and not self._beside(suffix).is_file():  # SQLite would wait for a pipe
+                raise Problem(f"{self._beside(suffix)} is not a file.", "remove it: SQLite makes it when it needs it")
         if copy:
             return self._connect(self._copied(), "mode=rw")
         if _WAL not in header[18:20]:
@@ -197,6 +201,12 @@ class Database:
 
     def _copied(self) -> Path:
         """A copy of the file and its journal or log, all of one moment, in the system's folder for such things."""
+        size = sum(_size(path) for path in (self._file, *map(self._beside, _BESIDE)))
+        if size > _LARGEST_COPY:
+            raise Problem(
+                f"{self.path} was left in the middle of writing and is too large to be copied ({size:,} bytes).",
+                "open it once with MLflow, which brings the writing to an end; then ask again",
+            )
         self._copy = tempfile.TemporaryDirectory(prefix="flowcoach-", ignore_cleanup_errors=True)
         copy = Path(self._copy.name) / "store.db"
         for _ in range(_TRIES):
