@@ -18,6 +18,7 @@ from flowcoach.problem import Problem
 from flowcoach.result import Result, SectionResult
 
 _FOLDER = re.compile(r"(?P<id>\d+\.\d+)-(?P<name>[a-z0-9-]+)")
+_WARNINGS = 20
 
 
 @dataclass(frozen=True)
@@ -118,5 +119,11 @@ def examine(names: Sequence[str], evidence: Evidence) -> Result:
             SectionResult(found.id, found.title, run_checks(checks, evidence)) for found, checks in select(names)
         ),
         stores=tuple(store.address for store in evidence.stores),
-        warnings=evidence.warnings,
+        warnings=_first(evidence.warnings),
     )
+
+
+def _first(warnings: Sequence[str]) -> tuple[str, ...]:
+    """As many warnings as somebody reads, and how many there are beyond."""
+    beyond = len(warnings) - _WARNINGS
+    return (*warnings[:_WARNINGS], f"… and {beyond:,} warnings more.") if beyond > 0 else tuple(warnings)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from flowcoach.checks import Check, check, expect, run_checks
+from flowcoach.checks import Check, Failed, check, expect, run_checks
 from flowcoach.evidence import Evidence, NotFound, Unavailable
 from flowcoach.problem import Problem
 from flowcoach.result import CheckResult, State
@@ -242,3 +242,12 @@ def test_a_problem_met_by_a_misconception_ends_the_look_too() -> None:
 def test_braces_in_a_learners_text_stay_text() -> None:
     result = with_misconceptions(fails, lambda evidence: {"run": "{run.__class__}"})
     assert result.message == "Mistake 1: {run.__class__}."
+
+
+def test_what_a_learner_wrote_is_cut_where_nobody_reads_on() -> None:
+    endless = Failed("m" * 10**6, expected="e" * 10**6, found="f" * 10**6, where="w" * 10**6, advice="a" * 10**6)
+    [result] = run(make("a", raises(endless)))
+    for text in (result.message, result.expected, result.found, result.where, result.advice):
+        assert text
+        assert len(text) < 1100
+        assert text.endswith("…")

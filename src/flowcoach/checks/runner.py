@@ -11,6 +11,8 @@ from flowcoach.evidence import Evidence, NotFound, Unavailable
 from flowcoach.problem import Problem
 from flowcoach.result import CheckResult, State
 
+_LONGEST = 1000  # characters; our own sentences take a few hundred
+
 
 def run_checks(checks: Sequence[Check], evidence: Evidence) -> tuple[CheckResult, ...]:
     """Run `checks` on `evidence`, and what they need; the results of `checks` come back, in their order, each once.
@@ -123,12 +125,17 @@ def _result(
         points=points,
         max_points=check.points,
         bonus=check.bonus,
-        message=message,
-        expected=expected,
-        found=found,
-        where=where,
-        advice=advice,
+        message=_short(message),
+        expected=_short(expected),
+        found=_short(found),
+        where=_short(where),
+        advice=_short(advice),
         misconception=misconception,
         hints=check.hints,
         why=check.why,
     )
+
+
+def _short(text: str | None) -> str | None:
+    """The text, cut where nobody reads on: a learner's names and values have no end of their own."""
+    return text if text is None or len(text) <= _LONGEST else f"{text[:_LONGEST]} …"
