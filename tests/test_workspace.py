@@ -8,6 +8,7 @@ import pytest
 
 from flowcoach import workspace
 from flowcoach.evidence.discover import open_store
+from flowcoach.evidence.opening import path_of
 from flowcoach.problem import Problem
 
 
@@ -56,3 +57,12 @@ def test_a_setting_that_makes_no_sense_is_named_with_the_file(tmp_path: Path, te
 def test_an_address_that_no_system_can_look_up_is_said(tmp_path: Path) -> None:
     with pytest.raises(Problem, match="cannot be read"):
         open_store(load(tmp_path, f"store = '{'a' * 5000}'").own_store)
+
+
+@pytest.mark.parametrize("name", ["course", "My%20Course", "100% mine", "50%41", "what?", "a#b", "für mich"])
+def test_the_address_of_the_store_names_the_same_file_to_mlflow_and_to_us(tmp_path: Path, name: str) -> None:
+    from sqlalchemy import make_url  # by which MLflow opens it
+
+    store = workspace.absolute("sqlite:///mlflow.db", tmp_path / name)
+    assert make_url(store).database == (tmp_path / name / "mlflow.db").as_posix()
+    assert path_of(store) == tmp_path / name / "mlflow.db"

@@ -144,10 +144,12 @@ def absolute(address: str, folder: Path) -> str:
     """A tracking address whose relative file path counts from `folder`; other addresses unchanged.
 
     SQLite addresses are SQLAlchemy's: `sqlite:///relative.db`, `sqlite:////absolute.db`, `sqlite:///C:/absolute.db`.
+    It ends the path at a `?` and takes `%20` for a blank, so what looks so in the name of the folder is escaped.
     """
     prefix = "sqlite:///"
     if address.startswith(prefix):
-        return prefix + (folder / address.removeprefix(prefix)).as_posix()
+        escaped = re.sub(r"%(?=[0-9A-Fa-f]{2})|\?", lambda found: f"%{ord(found[0]):X}", str(folder))
+        return prefix + (Path(escaped) / address.removeprefix(prefix)).as_posix()
     if "://" in address or address.startswith("file:"):
         return address
     return (folder / address).as_uri()

@@ -17,6 +17,7 @@ from pathlib import Path
 from flowcoach import course, taxi, workspace
 from flowcoach.atomic import write_text
 from flowcoach.coach.scripts import require
+from flowcoach.evidence.opening import path_of
 from flowcoach.problem import Problem
 from flowcoach.workspace import SETTINGS, Workspace
 
@@ -128,7 +129,7 @@ def prepare_store(made: Workspace, template: Path | None = None) -> None:
     complete. The Default experiment's artifacts get a path that does not depend on the current folder. Raises Problem
     when MLflow cannot make it.
     """
-    path = Path(made.own_store.removeprefix("sqlite:///"))
+    path = path_of(made.own_store)
     if path.exists():
         return
     scratch = made.folder / ".flowcoach"
@@ -141,7 +142,7 @@ def prepare_store(made: Workspace, template: Path | None = None) -> None:
         half.replace(path)
         return
     done = subprocess.run(
-        [sys.executable, "-c", _PREPARE, f"sqlite:///{half.as_posix()}", made.artifacts],
+        [sys.executable, "-c", _PREPARE, workspace.absolute(f"sqlite:///{half.name}", scratch), made.artifacts],
         cwd=scratch,
         env={**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true"},
         capture_output=True,
