@@ -185,7 +185,7 @@ class Held:
     def count(self, query: RunQuery) -> int:
         return len(self.runs(query))
 
-    def distinct_params(self, query: RunQuery, keys: tuple[str, ...]) -> int:
+    def distinct_params(self, query: RunQuery, keys: tuple[str, ...]) -> frozenset[tuple[str, ...]]:
         raise NotImplementedError
 
     def run_ids(self, among: object = None) -> frozenset[str]:

@@ -105,14 +105,15 @@ def test_an_answer_in_sql_is_what_the_question_means(
 
 
 @pytest.mark.parametrize("filters", FILTERS, ids=str)
-def test_combinations_are_counted_as_the_question_means(varied: Path, filters: tuple[Has, ...]) -> None:
+def test_combinations_are_found_as_the_question_means(varied: Path, filters: tuple[Has, ...]) -> None:
     query = RunQuery(filters=filters)
     with closing(SqliteStore(varied)) as store:
         found = [run.params for run in store.runs(query) if run.params.keys() >= {"max_depth", "min_samples_leaf"}]
-        meant = len({(params["max_depth"], params["min_samples_leaf"]) for params in found})
+        meant = {(params["max_depth"], params["min_samples_leaf"]) for params in found}
         assert store.distinct_params(query, ("max_depth", "min_samples_leaf")) == meant
         few = store.distinct_params(replace(query, limit=5), ("max_depth", "min_samples_leaf"))
-        assert few == min(5, meant)
+        assert few <= meant
+        assert len(few) == min(5, len(meant))
 
 
 def test_runs_are_found_by_id_whatever_their_number(varied: Path) -> None:

@@ -40,8 +40,9 @@ class Held:
     def count(self, query: RunQuery) -> int:
         return len(self.runs(replace(query, skip=0, limit=None)))
 
-    def distinct_params(self, query: RunQuery, keys: tuple[str, ...]) -> int:
-        return len({tuple(run.params.get(key) for key in keys) for run in self.runs(query)})
+    def distinct_params(self, query: RunQuery, keys: tuple[str, ...]) -> set[tuple[str, ...]]:
+        found = [run.params for run in self.runs(replace(query, skip=0, limit=None))]
+        return {tuple(params[key] for key in keys) for params in found if params.keys() >= set(keys)}
 
     def run_ids(self, among: object = None) -> frozenset[str]:
         self._answer()

@@ -71,10 +71,10 @@ class RestStore:
         """How many runs answer `query`, its limit aside."""
         return len(self.runs(replace(query, skip=0, limit=None)))
 
-    def distinct_params(self, query: RunQuery, keys: tuple[str, ...]) -> int:
-        """How many different combinations of these parameters the runs of `query` log (all keys present)."""
+    def distinct_params(self, query: RunQuery, keys: tuple[str, ...]) -> Set[tuple[str, ...]]:
+        """The different combinations of values that the runs of `query` log for these parameters (all keys present)."""
         found = [run.params for run in self.runs(replace(query, skip=0, limit=None))]
-        return len({tuple(params[key] for key in keys) for params in found if params.keys() >= set(keys)})
+        return {tuple(params[key] for key in keys) for params in found if params.keys() >= set(keys)}
 
     def run_ids(self, among: Set[str] | None = None) -> Set[str]:
         """The ids of all runs, deleted ones too; with `among`, of those only."""

@@ -71,7 +71,7 @@ class Compiler:
         return self._statement(f"SELECT count(*) FROM {self._source()} WHERE {self._where()}")
 
     def distinct(self, keys: Sequence[str]) -> Statement:
-        """How many different combinations of values these parameters have among the runs, counted up to the limit."""
+        """The different combinations of values that these parameters have among the runs, cut at the limit."""
         joins, wanted, joined = "", [], []
         for key in keys:
             has = Has("param", key)
@@ -84,7 +84,7 @@ class Compiler:
             joins += f" CROSS JOIN {self.tables['params']} {name} ON {name}.run_uuid = r.run_uuid"
             joins += f' AND {name}."key" = {self._bind(key)}'
         text = f"SELECT DISTINCT {', '.join(wanted)} FROM {self._source()}{joins} WHERE {self._where(joined)}"
-        return self._statement(f"SELECT count(*) FROM ({text}{self._cut(self.query.limit)})")
+        return self._statement(text + self._cut(self.query.limit))
 
     def _source(self) -> str:
         if self.start is None:

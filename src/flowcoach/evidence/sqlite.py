@@ -69,13 +69,14 @@ class SqliteStore:
         query = replace(_unordered(query), limit=None)
         return self._once(("count", query), lambda: self._number(self._compiler(query).count()))
 
-    def distinct_params(self, query: RunQuery, keys: tuple[str, ...]) -> int:
-        """How many different combinations of these parameters the runs of `query` log (all keys present).
+    def distinct_params(self, query: RunQuery, keys: tuple[str, ...]) -> Set[tuple[str, ...]]:
+        """The different combinations of values that the runs of `query` log for these parameters (all keys present).
 
-        Counting stops at the query's limit.
+        No more than the query's limit are looked for.
         """
         query = _unordered(query)
-        return self._once(("distinct", query, keys), lambda: self._number(self._compiler(query).distinct(keys)))
+        statement = self._compiler(query).distinct(keys)
+        return self._once(("distinct", query, keys), lambda: {tuple(map(_text, row)) for row in self._ask(statement)})
 
     def run_ids(self, among: Set[str] | None = None) -> Set[str]:
         """The ids of all runs, deleted ones too; with `among`, of those only."""

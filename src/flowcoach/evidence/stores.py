@@ -37,10 +37,10 @@ class Store(Protocol):
         """How many runs answer `query`, its limit aside."""
         ...
 
-    def distinct_params(self, query: RunQuery, keys: tuple[str, ...]) -> int:
-        """How many different combinations of these parameters the runs of `query` log (all keys present).
+    def distinct_params(self, query: RunQuery, keys: tuple[str, ...]) -> Set[tuple[str, ...]]:
+        """The different combinations of values that the runs of `query` log for these parameters (all keys present).
 
-        Counting may stop at the query's limit.
+        No more than the query's limit need be found.
         """
         ...
 

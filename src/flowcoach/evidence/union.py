@@ -45,12 +45,12 @@ class Behind:
         """How many runs answer `query`, its limit aside."""
         return self._ask(lambda: self._store.count(self._of_its_own(query)), 0)
 
-    def distinct_params(self, query: RunQuery, keys: tuple[str, ...]) -> int:
-        """How many different combinations of these parameters the runs of `query` log (all keys present).
+    def distinct_params(self, query: RunQuery, keys: tuple[str, ...]) -> Set[tuple[str, ...]]:
+        """The different combinations of values that the runs of `query` log for these parameters (all keys present).
 
-        Counting may stop at the query's limit.
+        No more than the query's limit need be found.
         """
-        return self._ask(lambda: self._store.distinct_params(self._of_its_own(query), keys), 0)
+        return self._ask(lambda: self._store.distinct_params(self._of_its_own(query), keys), frozenset())
 
     def run_ids(self, among: Set[str] | None = None) -> Set[str]:
         """The ids of all runs of its own, deleted ones too; with `among`, of those only."""

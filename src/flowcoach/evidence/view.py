@@ -112,10 +112,8 @@ class Runs:
 
         With `up_to`, counting may end there: enough to tell whether there are as many.
         """
-        if len(self.parts) == 1:
-            store, query = self.parts[0]
-            return store.distinct_params(replace(query, limit=up_to), keys)
-        return len({tuple(run.params[key] for key in keys) for run in self.with_params(*keys)})
+        found = (store.distinct_params(replace(query, limit=up_to), keys) for store, query in self.parts)
+        return len(frozenset[tuple[str, ...]]().union(*found))
 
     def with_id(self, run_id: str) -> Run | None:
         """The run with this id among these, or None."""
