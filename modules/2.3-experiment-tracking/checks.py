@@ -391,8 +391,8 @@ def chosen_from_another_trial(evidence: Evidence) -> dict[str, Any] | None:
     points=1,
     hints=[
         "Autolog listens for calls to fit. When must it be switched on?",
-        "The knobs are in the store: mlflow.search_runs with the filter tags.chosen_from != '' finds your run of step 4.",
-        "mlflow.sklearn.autolog(log_models=False), fit inside a run of “forest-final”, mlflow.sklearn.autolog(disable=True).",
+        "The knobs are in the store: search_runs with the filter tags.chosen_from != '' finds your run of step 4.",
+        "mlflow.sklearn.autolog(log_models=False), fit inside a run of “forest-final”, then autolog(disable=True).",
     ],
     why="Autolog writes down what people forget: every default that nobody chose on purpose.\n"
     "When a library changes a default, that record is how you find out.",
