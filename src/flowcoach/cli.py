@@ -12,6 +12,7 @@ import click
 
 from flowcoach import __version__, course, workspace
 from flowcoach.atomic import write_text
+from flowcoach.evidence.stores import shown
 from flowcoach.problem import Problem
 from flowcoach.result import Result, State, Trouble
 
@@ -47,13 +48,21 @@ class Course(click.Group):
             _stop(problem)
         except (KeyboardInterrupt, click.Abort):
             _stop(Problem("Stopped: you pressed Ctrl-C.", "nothing is lost; run the same again when you like"))
+        except BrokenPipeError:
+            raise  # whoever read along has gone; click ends in silence
+        except OSError as error:  # a folder that is gone, a full disk, a name too long, …
+            what = f"{error.filename}: " if error.filename else ""
+            _stop(
+                Problem(f"The system says no: {what}{error.strerror or error}.", "mend that, then run the same again")
+            )
 
 
 def _stop(problem: Problem) -> NoReturn:
     from flowcoach.report.text import lines
 
-    click.secho("\n".join(lines(problem.cause)), fg="red", err=True)
-    click.echo("\n".join(lines(f"Next: {problem.next_step}")), err=True)
+    with suppress(OSError):  # a full disk takes no message either
+        click.secho("\n".join(lines(problem.cause)), fg="red", err=True)
+        click.echo("\n".join(lines(f"Next: {problem.next_step}")), err=True)
     sys.exit(2)
 
 
@@ -271,7 +280,7 @@ def start(folder: Path, learner: str | None, data: Path | None, months: tuple[An
     click.echo(f"  your trips        {made.data}  ({', '.join(made.month_names)})")
     click.echo(f"  Jupyter kernel    {'Python (flowcoach)' if kernel else 'none: pip install flowcoach[notebooks]'}")
     if made.store != made.own_store:
-        click.secho(f"MLFLOW_TRACKING_URI is set and wins: {made.store}", fg="yellow")
+        click.secho(f"MLFLOW_TRACKING_URI is set and wins: {shown(made.store)}", fg="yellow")
     click.echo(f"\nNext:\n  cd {_quoted(folder)}\n  flowcoach run {course.sections()[0].id}")
 
 
@@ -358,7 +367,7 @@ def ui(folder: Path | None, port: int | None, of_demo: bool, browser: bool) -> N
 
     here = workspace.find(explicit=_demo_folder(folder) if of_demo else folder)
     if here.store.startswith("http"):
-        click.echo(f"Your store is a server already: {here.store}")
+        click.echo(f"Your store is a server already: {shown(here.store)}")
         if browser:
             click.launch(here.store)
         return
@@ -369,7 +378,7 @@ def ui(folder: Path | None, port: int | None, of_demo: bool, browser: bool) -> N
         with _progress("Starting MLflow's UI (about 15 s)", steps=1):
             coach.wait_until_ready(server, chosen, here)
         address = f"http://{coach.HOST}:{chosen}"
-        click.echo(f"MLflow shows {here.store}\n  {address}\nCtrl-C ends it.")
+        click.echo(f"MLflow shows {shown(here.store)}\n  {address}\nCtrl-C ends it.")
         if browser:
             click.launch(address)
         with suppress(KeyboardInterrupt):  # that is how one leaves

@@ -10,6 +10,7 @@ from flowcoach import course, workspace
 from flowcoach.coach import scripts
 from flowcoach.coach.start import Say, start
 from flowcoach.evidence.discover import gather
+from flowcoach.evidence.stores import shown
 from flowcoach.problem import Problem
 from flowcoach.result import Result
 from flowcoach.workspace import SETTINGS, Workspace
@@ -42,7 +43,7 @@ def _own_store_only(made: Workspace) -> Workspace:
     """A demo never writes to the store that MLFLOW_TRACKING_URI names: that one is somebody's."""
     if made.store != made.own_store:
         raise Problem(
-            f"MLFLOW_TRACKING_URI is set to {made.store}, and a demo must not write there.",
+            f"MLFLOW_TRACKING_URI is set to {shown(made.store)}, and a demo must not write there.",
             "unset MLFLOW_TRACKING_URI and run the same again",
         )
     return made
