@@ -11,8 +11,13 @@ from pathlib import Path
 def replacing(path: Path) -> Iterator[Path]:
     """Give an empty file to write to, which takes the place of `path` when all went well and is removed when not.
 
-    The folder of `path` has to be there. Raises OSError when it cannot be written to.
+    The folder of `path` has to be there. A link stays one, and a device or a pipe is written to as it is, for nothing
+    can take its place. Raises OSError when it cannot be written to.
     """
+    if path.exists() and not path.is_file():
+        yield path
+        return
+    path = Path(os.path.realpath(path))
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     os.close(handle)
     unfinished = Path(name)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -126,6 +128,31 @@ class TestTroubles:
 
     def test_a_named_workspace_that_is_none(self, tmp_path: Path) -> None:
         self.assert_said(flowcoach("--workspace", tmp_path, "check"), "not a workspace")
+
+    def test_a_name_that_no_system_can_look_up(self) -> None:
+        self.assert_said(flowcoach("--workspace", "a" * 5000, "check"), "too long")
+
+    @pytest.mark.skipif(sys.platform == "win32", reason="there, the folder one stands in cannot be removed")
+    def test_a_current_folder_that_is_gone(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        (tmp_path / "gone").mkdir()
+        monkeypatch.chdir(tmp_path / "gone")
+        (tmp_path / "gone").rmdir()
+        self.assert_said(flowcoach("check"), "No such file or directory")
+
+    @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no disk that is always full")
+    @pytest.mark.parametrize("form", [(), ("--json",)])
+    def test_a_full_disk_where_the_result_goes(self, here: Workspace, form: tuple[str, ...]) -> None:
+        with Path("/dev/full").open("w") as full:
+            done = subprocess.run(
+                [sys.executable, "-P", "-m", "flowcoach", "check", *form, "2.2/own-store"],
+                stdout=full,
+                stderr=subprocess.PIPE,
+                encoding="utf-8",
+                check=False,
+            )
+        assert done.returncode == 2
+        assert "No space left on device" in done.stderr
+        assert "Traceback" not in done.stderr
 
     def test_settings_that_are_not_toml(self, here: Workspace) -> None:
         (here.folder / "flowcoach.toml").write_text("store = sqlite\n", encoding="utf-8")
