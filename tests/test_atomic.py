@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from flowcoach.atomic import replacing, write_text
+from flowcoach.atomic import write_text
 
 
 def test_a_file_is_replaced_and_nothing_stays_beside_it(tmp_path: Path) -> None:
@@ -19,9 +19,8 @@ def test_a_file_is_replaced_and_nothing_stays_beside_it(tmp_path: Path) -> None:
 
 def test_what_goes_wrong_leaves_the_old_file(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("old", encoding="utf-8")
-    with pytest.raises(ZeroDivisionError), replacing(tmp_path / "a.txt") as unfinished:
-        unfinished.write_text("half", encoding="utf-8")
-        raise ZeroDivisionError
+    with pytest.raises(UnicodeEncodeError):
+        write_text(tmp_path / "a.txt", "half, then \ud800")
     assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("a.txt", b"old")]
 
 
