@@ -217,6 +217,51 @@ def test_noise_never_looks_like_a_fault_of_ours(varied: Path, tmp_path: Path, se
     assert [check for check in checks if check.state is State.ERROR] == []
 
 
+UNTYPED = [  # a table that was made anew has neither types nor keys
+    f"ALTER TABLE {table} RENAME TO {table}_before"
+    if step == 0
+    else f"CREATE TABLE {table} AS SELECT * FROM {table}_before"
+    for table in ("experiments", "experiment_tags", "runs", "params", "tags", "latest_metrics")
+    for step in (0, 1)
+]
+EVERYWHERE = ("runs", "params", "tags", "latest_metrics")
+CRAFTED = {
+    "ids that are blobs": [f"UPDATE {table} SET run_uuid = CAST(run_uuid AS BLOB)" for table in EVERYWHERE],
+    "ids that are missing": [f"UPDATE {table} SET run_uuid = NULL WHERE rowid % 3 = 0" for table in EVERYWHERE],
+    "ids with a zero in them": [
+        *(f"INSERT INTO {table} SELECT * FROM {table}_before WHERE rowid = 1" for table in EVERYWHERE),
+        "UPDATE runs SET run_uuid = run_uuid || char(0) || 'x' WHERE rowid % 2 = 0",
+    ],
+    "ids twice": ["INSERT INTO runs SELECT * FROM runs"],
+    "keys that are blobs": [f"UPDATE {table} SET \"key\" = x'ff00' WHERE rowid % 3 = 0" for table in EVERYWHERE[1:]],
+    "keys that are missing": [f'UPDATE {table} SET "key" = NULL WHERE rowid % 3 = 0' for table in EVERYWHERE[1:]],
+    "values of other types": [
+        "UPDATE params SET value = x'ff'",
+        "UPDATE tags SET value = 12",
+        "UPDATE latest_metrics SET value = 'high', is_nan = 'perhaps'",
+    ],
+    "times without end": ["UPDATE runs SET start_time = 9223372036854775807, end_time = 'soon'"],
+    "names of other types": ["UPDATE experiments SET name = x'1b'", "UPDATE runs SET name = x'ff', status = 5"],
+}
+
+
+@pytest.mark.parametrize("what", CRAFTED)
+def test_a_crafted_store_never_looks_like_a_fault_of_ours(varied: Path, tmp_path: Path, what: str) -> None:
+    path = changed(varied, tmp_path, *UNTYPED, *CRAFTED[what])
+    with closing(gather(tmp_path, f"sqlite:///{path}")) as evidence:
+        checks = course.examine(("2.2", "2.3"), evidence).checks
+        found = list(evidence.runs)
+        assert evidence.runs.count() == len(found)
+    assert [check for check in checks if check.state is State.ERROR] == []
+    assert all(isinstance(key, str) for run in found for key in (run.id, *run.params, *run.tags, *run.metrics))
+
+
+def test_a_virtual_table_is_no_table_of_mlflows(varied: Path, tmp_path: Path) -> None:
+    path = changed(varied, tmp_path, "DROP TABLE tags", 'CREATE VIRTUAL TABLE tags USING fts4("key", value, run_uuid)')
+    with closing(SqliteStore(path)) as store:
+        assert any("no tags" in warning for warning in store.warnings)
+
+
 def changed(source: Path, folder: Path, *statements: str) -> Path:
     """A copy of a store after these statements."""
     path = folder / "changed.db"

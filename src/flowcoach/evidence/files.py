@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Set
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -41,7 +41,8 @@ TRASH = ".trash"
 MODELS = "models"
 _RESERVED = {"tags", "datasets", "traces", MODELS}  # of an experiment's folders, those that are no runs
 _RUN_STATUS = {1: "RUNNING", 2: "SCHEDULED", 3: "FINISHED", 4: "FAILED", 5: "KILLED"}
-_REWRITES = 3
+_REWRITES = 10
+_DEEPEST = 125  # folders; MLflow's longest key is 250 characters
 _LARGEST = 32 * 2**20  # no file of a store comes near; a hostile one may
 
 
@@ -54,7 +55,8 @@ class FileStore:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.address = str(root)
-        self._warnings: list[str] = []
+        self._warnings: dict[str, None] = {}  # each once, in order
+        self._patience = _REWRITES
         self._runs: dict[str, list[Run]] = {}
         if not root.is_dir():
             found = "is a file" if root.exists() else "does not exist"
@@ -123,8 +125,8 @@ class FileStore:
             meta = self._meta(folder)
             if meta is None:
                 continue
-            if str(meta.get("experiment_id")) != folder.name:
-                self._warn(folder / META, f"it names experiment {meta.get('experiment_id')}")
+            if _text(meta.get("experiment_id")) != folder.name:
+                self._warn(folder / META, f"it names experiment {_text(meta.get('experiment_id')) or 'nothing'}")
                 continue
             record = ExperimentRecord(
                 id=folder.name,
@@ -147,7 +149,7 @@ class FileStore:
         meta = self._meta(folder)
         if meta is None:
             return None
-        if meta.get("run_id", meta.get("run_uuid")) != folder.name or str(meta.get("experiment_id")) != record.id:
+        if meta.get("run_id", meta.get("run_uuid")) != folder.name or _text(meta.get("experiment_id")) != record.id:
             self._warn(folder / META, "it names another run or experiment")
             return None
         tags = self._values(folder / "tags")
@@ -156,7 +158,7 @@ class FileStore:
             name=_text(meta.get("run_name")) or tags.get("mlflow.runName", ""),  # MLflow 1 kept it in the tag only
             experiment_id=record.id,
             experiment=record.name,
-            status=_RUN_STATUS.get(meta.get("status", 1), str(meta.get("status"))),
+            status=_word(_RUN_STATUS, meta.get("status", 1)),
             active=meta.get("lifecycle_stage", "active") == "active",
             start_time=_whole(meta.get("start_time")),
             end_time=_whole(meta.get("end_time")),
@@ -183,14 +185,16 @@ class FileStore:
                 if link.get("source_type") != "DATASET":
                     continue
                 known = {folder.name: folder for folder in _folders(experiment / "datasets")}
-                meta = self._meta(known[link["source_id"]]) if link.get("source_id") in known else None
+                source = known.get(_text(link.get("source_id")))
+                meta = self._meta(source) if source else None
                 if meta is None:
                     self._warn(input / META, "it names a dataset that is not here")
                     continue
+                tags = link.get("tags")
                 yield Dataset(
                     name=_text(meta.get("name")),
                     digest=_text(meta.get("digest")),
-                    context=_text((link.get("tags") or {}).get("mlflow.data.context")),
+                    context=_text(tags.get("mlflow.data.context")) if isinstance(tags, dict) else "",
                     source_type=_text(meta.get("source_type")),
                     source=_text(meta.get("source")),
                 )
@@ -206,7 +210,7 @@ class FileStore:
                 model = LoggedModel(
                     id=folder.name,
                     name=_text(meta.get("name")),
-                    status=MODEL_STATUS.get(meta.get("status", 0), _text(meta.get("status"))),
+                    status=_word(MODEL_STATUS, meta.get("status", 0)),
                     artifact_location=_text(meta.get("artifact_location")),
                     source_run_id=_text(meta.get("source_run_id")),
                     params=self._values(folder / "params"),
@@ -264,16 +268,15 @@ class FileStore:
         import yaml
 
         text = self._text_of(folder / META)
-        for _ in range(_REWRITES):
-            if text is None or text.strip():
-                break
+        while text is not None and not text.strip() and self._patience > 0:
+            self._patience -= 1
             time.sleep(0.05)  # MLflow empties the file before it writes it anew
             text = self._text_of(folder / META)
         if text is None:
             return None
         try:
             meta = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-        except (yaml.YAMLError, ValueError, RecursionError):
+        except Exception:  # a crafted one trips the reader in many ways
             meta = None
         if not isinstance(meta, dict):
             self._warn(folder / META, "it is no list of keys and values")
@@ -287,6 +290,8 @@ class FileStore:
             return found
         for parent, folders, files in os.walk(folder):
             folders.sort()
+            if len(Path(parent).parts) - len(folder.parts) >= _DEEPEST:
+                folders.clear()
             for name in sorted(files):
                 path = Path(parent, name)
                 text = self._text_of(path)
@@ -308,9 +313,7 @@ class FileStore:
             return None
 
     def _warn(self, path: Path, why: str) -> None:
-        warning = f"{path} was left out: {why}."
-        if warning not in self._warnings:
-            self._warnings.append(warning)
+        self._warnings[f"{path} was left out: {why}."] = None
 
 
 def is_file_store(folder: Path) -> bool:
@@ -345,8 +348,16 @@ def _logged(line: str) -> tuple[int, int, float]:
 
 
 def _text(value: object) -> str:
-    return "" if value is None else str(value)
+    """A scalar as text; "" for what MLflow writes nowhere and may be endless: lists, tables, numbers of any length."""
+    if isinstance(value, dict | list | tuple | set) or value is None:
+        return ""
+    return "" if isinstance(value, int) and _whole(value) is None else str(value)
 
 
 def _whole(value: object) -> int | None:
-    return value if isinstance(value, int) else None
+    return value if isinstance(value, int) and abs(value) < 2**63 else None
+
+
+def _word(words: Mapping[int, str], value: object) -> str:
+    """The word that stands for a number of MLflow's; any other value as it is."""
+    return words.get(value, _text(value)) if isinstance(value, int) else _text(value)

@@ -13,6 +13,7 @@ from typing import Any
 
 from flowcoach.evidence.query import Has, RunQuery
 
+_IS_TEXT = "typeof(r.run_uuid) = 'text'"  # a crafted table lets an id be anything
 KEYED = {"metric": "latest_metrics", "param": "params", "tag": "tags"}
 
 
@@ -62,7 +63,7 @@ class Compiler:
             where = self._of_the_run()
         else:  # "+": on the whole, reading all is quicker than looking up the value of each run
             shown, source = "r.value", f"{self.tables['latest_metrics']} r"
-            where = f'+r."key" = {self._bind(metric)} AND r.is_nan = 0'
+            where = f'+r."key" = {self._bind(metric)} AND r.is_nan = 0 AND {_IS_TEXT}'
         text = f"SELECT r.run_uuid, {shown} AS sorted_by FROM {source} WHERE {where} ORDER BY sorted_by {direction}"
         return self._statement(text + self._cut(n))
 
@@ -106,6 +107,7 @@ class Compiler:
         parts = [
             f"r.experiment_id IN ({', '.join(map(str, sorted(chosen)))})",
             f"r.lifecycle_stage = '{'deleted' if self.query.deleted else 'active'}'",
+            _IS_TEXT,
         ]
         if self.query.statuses:
             parts.append(f"r.status IN ({', '.join(map(self._bind, self.query.statuses))})")

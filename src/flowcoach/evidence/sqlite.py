@@ -80,10 +80,10 @@ class SqliteStore:
 
     def run_ids(self, among: Set[str] | None = None) -> Set[str]:
         """The ids of all runs, deleted ones too; with `among`, of those only."""
-        everything = f"SELECT run_uuid FROM {self._tables['runs']}"
+        everything = f"SELECT run_uuid FROM {self._tables['runs']} WHERE typeof(run_uuid) = 'text'"
         if among is None:
             return {row[0] for row in self._file.ask(everything)}
-        some = f"{everything} WHERE run_uuid IN (SELECT value FROM json_each(?))"
+        some = f"{everything} AND run_uuid IN (SELECT value FROM json_each(?))"
         return {row[0] for row in self._file.ask(some, [json.dumps(sorted(among))])}
 
     def registered_models(self) -> tuple[RegisteredModel, ...]:
@@ -130,7 +130,8 @@ class SqliteStore:
     def _present(self) -> dict[str, Set[str]]:
         """The columns of each table that is there."""
         rows = self._file.ask(
-            "SELECT t.name, c.name FROM sqlite_master t, pragma_table_info(t.name) c WHERE t.type = 'table'"
+            "SELECT t.name, c.name FROM sqlite_master t, pragma_table_info(t.name) c"
+            " WHERE t.type = 'table' AND t.rootpage > 0"  # a virtual table has no page: its rows come from a program
         )
         present: dict[str, set[str]] = {}
         for table, column in rows:
@@ -141,7 +142,7 @@ class SqliteStore:
     def _experiments(self) -> tuple[ExperimentRecord, ...]:
         tags: dict[int, dict[str, str]] = {}
         for row in self._file.ask(f'SELECT experiment_id, "key", value FROM {self._tables["experiment_tags"]}'):
-            tags.setdefault(row[0], {})[row[1]] = _text(row[2])
+            tags.setdefault(row[0], {})[_text(row[1])] = _text(row[2])
         return tuple(
             ExperimentRecord(
                 id=str(row["experiment_id"]),
@@ -179,11 +180,11 @@ class SqliteStore:
             aliases.setdefault(row["version"], []).append(_text(row["alias"]))
         tags: dict[int, dict[str, str]] = {}
         for row in self._of_model("model_version_tags", name):
-            tags.setdefault(row["version"], {})[row["key"]] = _text(row["value"])
+            tags.setdefault(row["version"], {})[_text(row["key"])] = _text(row["value"])
         for row in self._of_model("model_versions", name):
             if row["current_stage"] != _DELETED and isinstance(row["version"], int):
                 yield ModelVersion(
-                    name=name,
+                    name=_text(name),
                     version=row["version"],
                     stage=_text(row["current_stage"]) or "None",
                     source=_text(row["source"]),
@@ -283,12 +284,13 @@ class SqliteStore:
             " WHERE run_uuid IN (SELECT value FROM json_each(?))"
         )
         for run, key, logged in self._file.ask(statement, [json.dumps(ids)]):
-            found[run][key] = kind(logged)
+            if run in found:
+                found[run][_text(key)] = kind(logged)
         return found
 
     def _pairs(self, table: str, key: str, value: str, owner: str, id: str) -> dict[str, str]:
         rows = self._file.ask(f"SELECT {key}, {value} FROM {self._tables[table]} WHERE {owner} = ?", [id])
-        return {row[0]: _text(row[1]) for row in rows}
+        return {_text(row[0]): _text(row[1]) for row in rows}
 
     def _ask(self, statement: Statement) -> list[Row]:
         return self._file.ask(statement.text, statement.values)
