@@ -71,7 +71,7 @@ def do(word: str, rest: Sequence[str]) -> int:
         return code
     if word == "test":
         lint()
-        code = run("-m", "pytest", "-n", "2", "--dist", "loadgroup", *rest, check=False)
+        code = run("-m", "pytest", "-n", "2", *rest, check=False)
         if code == 0:
             say("All green. Next: make demo" if shutil.which("make") else "All green. Next: python dev.py demo")
         return code
@@ -81,7 +81,7 @@ def do(word: str, rest: Sequence[str]) -> int:
         return run("-m", "tools.exercises", *rest, check=False)
     elif word == "prove":
         sections = [option for section in rest for option in ("--section", section)]
-        return run("-m", "pytest", "-n", "2", "--dist", "loadgroup", "tests/prove", *sections, check=False)
+        return run("-m", "pytest", "-n", "2", "tests/prove", *sections, check=False)
     elif word == "bench":
         return run("-m", "bench", *rest, check=False)
     elif word == "requirements":
@@ -94,7 +94,7 @@ def lint() -> None:
     run("-m", "ruff", "format", "--check", ".")
     run("-m", "ruff", "check", ".")
     run("-m", "basedpyright", "--warnings")
-    tool("lint-imports")
+    tool("lint-imports", "--no-logo")
     workflows = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
     tool("check-jsonschema", "--builtin-schema", "vendor.github-workflows", *map(str, workflows))
 
@@ -118,7 +118,8 @@ def set_up() -> None:
     began = time.monotonic()
     say(f"Setting up {VENV.name} (once, one to three minutes) …")
     say("1 of 3  an environment of its own")
-    venv.EnvBuilder(with_pip=True, upgrade_deps=False).create(VENV)
+    if not PYTHON.exists():  # one that is there is brought up to date, even while a program of it runs
+        venv.EnvBuilder(with_pip=True).create(VENV)
     say("2 of 3  the installer, then about 200 pinned packages (350 MB)")
     cache = VENV / "cache"  # not in the user's home; gone when done
     settings = {**os.environ, "UV_CACHE_DIR": str(cache), "PIP_NO_CACHE_DIR": "1", "VIRTUAL_ENV": str(VENV)}
