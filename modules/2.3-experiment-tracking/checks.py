@@ -325,11 +325,11 @@ def retrained(evidence: Evidence) -> None:
         where=f"experiment “{FINAL}”",
         advice='mlflow.set_tag("chosen_from", best.info.run_id) inside the run',
     ).is_there()
-    expect_some(runs, lambda run: _comes_from_the_best(run, evidence))
-
-
-def _comes_from_the_best(run: Run, evidence: Evidence) -> None:
     best = {trial.id: trial for trial in best_in(evidence)}
+    expect_some(runs, lambda run: _comes_from_the_best(run, best))
+
+
+def _comes_from_the_best(run: Run, best: dict[str, Run]) -> None:
     chosen = run.tag("chosen_from").strip()
     expect(
         chosen,
