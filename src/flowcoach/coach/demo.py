@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from flowcoach import course, workspace
 from flowcoach.coach import scripts
 from flowcoach.coach.start import Say, start
+from flowcoach.course import Section
 from flowcoach.evidence.discover import gather
 from flowcoach.evidence.stores import shown
 from flowcoach.problem import Problem
 from flowcoach.result import Result
 from flowcoach.workspace import SETTINGS, Workspace
+
+SIDE_BY_SIDE = 2  # sections: each is a process that waits as much as it works
 
 
 def demo(folder: Path, *, data: Path | None, months: Sequence[str], say: Say) -> tuple[Workspace, Result]:
@@ -25,18 +29,23 @@ def demo(folder: Path, *, data: Path | None, months: Sequence[str], say: Say) ->
     _clear(folder)
     made = start(folder, learner="demo", data=data, months=months, say=say)
     made = _own_store_only(made)
-    for section in course.sections():
-        say(f"{section.id} run.py")
-        scripts.run(section.folder / "run.py", made, quiet=True)
-        solution = course.root() / "solutions" / section.name / "exercise.py"
-        say(f"{section.id} exercise")
-        scripts.run(solution, made, quiet=True)
+    with ThreadPoolExecutor(SIDE_BY_SIDE) as players:
+        for played in [players.submit(_play, section, made, say) for section in course.sections()]:
+            played.result()
     say("checks")
     evidence = gather(made.folder, made.store)
     try:
         return made, course.examine((), evidence)
     finally:
         evidence.close()
+
+
+def _play(section: Section, made: Workspace, say: Say) -> None:
+    """Run a section's script, then its exercise with the solution filled in."""
+    say(f"{section.id} run.py")
+    scripts.run(section.folder / "run.py", made, quiet=True)
+    say(f"{section.id} exercise")
+    scripts.run(course.root() / "solutions" / section.name / "exercise.py", made, quiet=True)
 
 
 def _own_store_only(made: Workspace) -> Workspace:
