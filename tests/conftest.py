@@ -31,6 +31,15 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByWorks
     return ByWorkspace(config, log)
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Show what tests measured on the way, and would not judge."""
+    measured = [pair for report in terminalreporter.getreports("passed") for pair in report.user_properties]
+    if measured:
+        terminalreporter.section("measured")
+        for name, value in measured:
+            terminalreporter.line(f"{name}: {value}")
+
+
 @pytest.fixture(autouse=True)
 def _no_inherited_workspace(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever runs the tests may have a workspace or a store of their own in the environment."""
