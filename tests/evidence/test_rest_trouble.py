@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 import socket
@@ -13,12 +14,13 @@ from typing import Any
 
 import pytest
 
-from flowcoach.evidence import RunQuery
+from flowcoach.evidence import Order, RunQuery
 from flowcoach.evidence.rest import RestStore
 from flowcoach.problem import Problem
 
 Answer = Callable[[BaseHTTPRequestHandler], object]
 HTML = b"<!doctype html><title>Sign in</title>"
+COUNTED = itertools.count(1)
 EXPERIMENT = {"experiment_id": "1", "name": "a", "lifecycle_stage": "active", "artifact_location": "x"}
 
 
@@ -242,3 +244,65 @@ def test_trouble_in_the_middle_is_a_problem_too() -> None:
         store = RestStore(address)
         with pytest.raises(Problem, match="trouble of its own"):
             store.runs(RunQuery())
+
+
+@pytest.mark.parametrize(
+    "beginning", ["HTTP/1.1 200 OK\r\nX: ", "HTTP/1.1 500 Oh\r\n\r\n"], ids=["headers", "an error"]
+)
+def test_a_server_that_drips_anything_is_given_up(beginning: str) -> None:
+    enough = threading.Event()
+
+    def drips(request: BaseHTTPRequestHandler) -> None:
+        request.wfile.write(beginning.encode())
+        while not enough.wait(0.02):
+            try:
+                request.wfile.write(b"a")
+            except OSError:
+                return
+
+    with serving(drips) as address:
+        with pytest.raises(Problem):
+            RestStore(address, seconds=0.3)
+        enough.set()
+
+
+@pytest.mark.parametrize(
+    "tokens", [lambda: "again", lambda: str(next(COUNTED))], ids=["the same page", "ever new ones"]
+)
+def test_pages_without_end_are_given_up(tokens: Callable[[], str]) -> None:
+    def turns(request: BaseHTTPRequestHandler) -> None:
+        says(200, json.dumps({"experiments": [], "next_page_token": tokens()}).encode())(request)
+
+    with serving(turns) as address, pytest.raises(Problem, match="comes to no end"):
+        RestStore(address, seconds=0.02)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"info": {"run_name": ["a"]}},
+        {"info": {"status": 3}},
+        {"info": {"start_time": "9" * 400}},
+        {"data": {"metrics": [{"key": "rmse", "value": 10**400}]}},
+        {"data": {"params": [{"key": ["depth"], "value": "3"}]}},
+        {"data": {"tags": [{"key": "a", "value": 3}]}},
+        {"inputs": [1]},
+    ],
+    ids=str,
+)
+def test_what_mlflow_never_says_is_the_servers_fault_not_ours(odd: dict[str, Any]) -> None:
+    info = {"run_id": "a" * 32, "experiment_id": "1", "start_time": 1, "lifecycle_stage": "active"}
+    run = {"info": {**info, **odd.get("info", {})}, **{key: odd[key] for key in odd if key != "info"}}
+
+    def answers(request: BaseHTTPRequestHandler) -> None:
+        found = {"experiments": [EXPERIMENT]} if request.path.endswith("experiments/search") else {"runs": [run]}
+        says(200, json.dumps(found).encode())(request)
+
+    with serving(answers) as address, pytest.raises(Problem, match="not MLflow's"):
+        RestStore(address).runs(RunQuery(order=Order("rmse")))
+
+
+def test_an_experiment_whose_name_is_no_text_is_the_servers_fault_not_ours() -> None:
+    found = {"experiments": [{**EXPERIMENT, "name": 7}]}
+    with serving(says(200, json.dumps(found).encode())) as address, pytest.raises(Problem, match="not MLflow's"):
+        RestStore(address)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterable, Iterator, Sequence, Set
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -25,6 +26,7 @@ from flowcoach.problem import Problem
 
 _PAGE = 1000
 _SECONDS = 15
+_QUESTION = 20  # times as long for all pages of a question together
 _KEY = re.compile(r"[\w./ -]+")  # what needs no escape inside the back-ticks of MLflow's filters
 _VALUE = re.compile(r"[\w./ :@+-]{1,200}")
 _ID = re.compile(r"[0-9a-f]{32}")
@@ -43,6 +45,7 @@ class RestStore:
 
     def __init__(self, address: str, *, seconds: float = _SECONDS) -> None:
         self._server = Server(address, seconds=seconds)
+        self._seconds = seconds
         self.address = self._server.address
         self._held: dict[str, list[Run]] = {}
         self._large: set[str] = set()
@@ -119,9 +122,9 @@ class RestStore:
             found = [
                 ExperimentRecord(
                     id=str(one["experiment_id"]),
-                    name=one.get("name", ""),
+                    name=_text(one, "name"),
                     active=one.get("lifecycle_stage", "active") == "active",
-                    artifact_location=one.get("artifact_location", ""),
+                    artifact_location=_text(one, "artifact_location"),
                     tags=_pairs(one.get("tags")),
                     store=self,
                 )
@@ -136,17 +139,17 @@ class RestStore:
         with self._understanding():
             by_name: dict[str, list[dict[str, Any]]] = {}
             for one in versions:
-                by_name.setdefault(one["name"], []).append(one)
-            found = [self._model(one, by_name.get(one["name"], [])) for one in models]
+                by_name.setdefault(_text(one, "name"), []).append(one)
+            found = [self._model(one, by_name.get(_text(one, "name"), [])) for one in models]
         return tuple(sorted((one for one in found if not is_prompt(one.tags)), key=lambda model: model.name))
 
     def _model(self, one: dict[str, Any], versions: list[dict[str, Any]]) -> RegisteredModel:
         aliases: dict[int, list[str]] = {}
         for alias in one.get("aliases", ()):
-            aliases.setdefault(int(alias["version"]), []).append(alias["alias"])
+            aliases.setdefault(int(alias["version"]), []).append(_text(alias, "alias"))
         return RegisteredModel(
-            name=one["name"],
-            description=one.get("description", ""),
+            name=_text(one, "name"),
+            description=_text(one, "description"),
             tags=_pairs(one.get("tags")),
             versions=tuple(
                 self._version(version, aliases.get(int(version["version"]), []))
@@ -157,13 +160,13 @@ class RestStore:
 
     def _version(self, one: dict[str, Any], aliases: list[str]) -> ModelVersion:
         return ModelVersion(
-            name=one["name"],
+            name=_text(one, "name"),
             version=int(one["version"]),
-            stage=one.get("current_stage") or "None",
-            source=one.get("source", ""),
-            run_id=one.get("run_id", ""),
-            status=one.get("status", ""),
-            description=one.get("description", ""),
+            stage=_text(one, "current_stage") or "None",
+            source=_text(one, "source"),
+            run_id=_text(one, "run_id"),
+            status=_text(one, "status"),
+            description=_text(one, "description"),
             aliases=tuple(sorted(aliases)),
             tags=_pairs(one.get("tags")),
             store=self,
@@ -215,12 +218,20 @@ class RestStore:
     def _pages(
         self, question: dict[str, Any], endpoint: str = "runs/search", *, method: str = "POST"
     ) -> Iterator[dict[str, Any]]:
-        while True:
+        end = time.monotonic() + _QUESTION * self._seconds
+        while time.monotonic() < end:
             answer = self._server.ask(endpoint, question, method=method)
             yield answer
-            question = {**question, "page_token": answer.get("next_page_token", "")}
-            if not question["page_token"]:
+            token = answer.get("next_page_token", "")
+            if not token:
                 return
+            if token == question.get("page_token"):
+                break
+            question = {**question, "page_token": token}
+        raise Problem(
+            f"{self.address} hands out one page after another and comes to no end.",
+            "look at what the server printed; if it only is slow, ask again when it is less busy",
+        )
 
     def _all(
         self, endpoint: str, question: dict[str, Any], name: str, *, method: str = "POST"
@@ -238,17 +249,19 @@ class RestStore:
         tags = _pairs(data.get("tags"))
         self._datasets[info["run_id"]] = _datasets(one.get("inputs", {}).get("dataset_inputs", ()))
         return Run(
-            id=info["run_id"],
-            name=info.get("run_name") or tags.get("mlflow.runName", ""),
+            id=_text(info, "run_id"),
+            name=_text(info, "run_name") or tags.get("mlflow.runName", ""),
             experiment_id=str(info["experiment_id"]),
             experiment=experiment,
-            status=info.get("status", ""),
+            status=_text(info, "status"),
             active=info.get("lifecycle_stage", "active") == "active",
             start_time=_whole(info.get("start_time")),
             end_time=_whole(info.get("end_time")),
-            artifact_uri=info.get("artifact_uri", ""),
+            artifact_uri=_text(info, "artifact_uri"),
             params=_pairs(data.get("params")),
-            metrics={metric["key"]: as_stored(float(metric.get("value", 0))) for metric in data.get("metrics", ())},
+            metrics={
+                _text(metric, "key"): as_stored(float(metric.get("value", 0))) for metric in data.get("metrics", ())
+            },
             tags=tags,
             store=self,
         )
@@ -258,7 +271,7 @@ class RestStore:
         """What is JSON but not MLflow's is in the way, and no fault of ours."""
         try:
             yield
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise Problem(
                 f"{self.address} answers in words that are not MLflow's ({type(error).__name__}: {error}).",
                 "check that this is the address of an MLflow tracking server, version 2 or newer",
@@ -295,11 +308,11 @@ def _filter(has: Has) -> str:
 def _logged_model(one: dict[str, Any]) -> LoggedModel:
     info, data = one["info"], one.get("data", {})
     return LoggedModel(
-        id=info["model_id"],
-        name=info.get("name", ""),
-        status=info.get("status", "").removeprefix("LOGGED_MODEL_").removeprefix("UPLOAD_"),
-        artifact_location=info.get("artifact_uri", ""),
-        source_run_id=info.get("source_run_id", ""),
+        id=_text(info, "model_id"),
+        name=_text(info, "name"),
+        status=_text(info, "status").removeprefix("LOGGED_MODEL_").removeprefix("UPLOAD_"),
+        artifact_location=_text(info, "artifact_uri"),
+        source_run_id=_text(info, "source_run_id"),
         params=_pairs(data.get("params")),
         tags=_pairs(info.get("tags")),
     )
@@ -308,11 +321,11 @@ def _logged_model(one: dict[str, Any]) -> LoggedModel:
 def _datasets(inputs: Iterable[dict[str, Any]]) -> tuple[Dataset, ...]:
     found = [
         Dataset(
-            name=one["dataset"].get("name", ""),
-            digest=one["dataset"].get("digest", ""),
+            name=_text(one["dataset"], "name"),
+            digest=_text(one["dataset"], "digest"),
             context=_pairs(one.get("tags")).get("mlflow.data.context", ""),
-            source_type=one["dataset"].get("source_type", ""),
-            source=one["dataset"].get("source", ""),
+            source_type=_text(one["dataset"], "source_type"),
+            source=_text(one["dataset"], "source"),
         )
         for one in inputs
     ]
@@ -320,8 +333,20 @@ def _datasets(inputs: Iterable[dict[str, Any]]) -> tuple[Dataset, ...]:
 
 
 def _pairs(values: Iterable[dict[str, Any]] | None) -> dict[str, str]:
-    return {one["key"]: one.get("value", "") for one in values or ()}
+    return {_text(one, "key"): _text(one, "value") for one in values or ()}
+
+
+def _text(one: dict[str, Any], key: str) -> str:
+    """A text of an answer, "" when it is not there. Raises TypeError for anything else in its place."""
+    value = one.get(key)
+    if value is not None and not isinstance(value, str):
+        raise TypeError(f"{key} is no text")
+    return value or ""
 
 
 def _whole(value: object) -> int | None:
-    return None if value is None else int(str(value))
+    """A whole number that a database can hold. Raises ValueError for any other."""
+    number = None if value is None else int(str(value))
+    if number is not None and abs(number) >= 2**63:
+        raise ValueError("a number is too large")
+    return number

@@ -7,16 +7,18 @@ import http.client
 import json
 import os
 import ssl
-import time
+import threading
 import urllib.error
 import urllib.parse
 import urllib.request
+from collections.abc import Callable
+from concurrent.futures import Future
 from typing import Any
 
 from flowcoach.evidence.stores import shown
 from flowcoach.problem import Problem
 
-_LARGEST = 2**28  # bytes of one answer; a thousand runs take about a hundredth of that
+_LARGEST = 2**26  # bytes of one answer; a thousand runs take about a twentieth of that
 _CHUNK = 2**16
 
 
@@ -56,10 +58,9 @@ class Server:
         else:
             url = f"{url}?{urllib.parse.urlencode(question)}"
         try:
-            text = self._read(urllib.request.Request(url, body, self._headers, method=method))
+            text = self._within(lambda: self._read(urllib.request.Request(url, body, self._headers, method=method)))
         except urllib.error.HTTPError as error:
-            with error:
-                raise self._refusal(error) from error
+            raise self._refusal(error, self._beginning(error)) from error
         except (OSError, http.client.HTTPException, ValueError) as error:
             raise self._silence(error) from error
         answer = _object(text)
@@ -70,25 +71,44 @@ class Server:
             )
         return answer
 
+    def _within(self, read: Callable[[], bytes]) -> bytes:
+        """What `read` returns or raises; TimeoutError when it takes too long.
+
+        It runs in a thread of its own, for a time-out of a socket begins anew with each byte that drips.
+        """
+        done: Future[bytes] = Future()
+
+        def work() -> None:
+            try:
+                done.set_result(read())
+            except BaseException as error:
+                done.set_exception(error)
+
+        threading.Thread(target=work, daemon=True).start()
+        return done.result(timeout=self._seconds)
+
+    def _beginning(self, error: urllib.error.HTTPError) -> bytes:
+        """The first words that come with an error's status."""
+        try:
+            return self._within(lambda: error.read(_CHUNK))
+        except (OSError, http.client.HTTPException):
+            return b""
+
     def _read(self, request: urllib.request.Request) -> bytes:
-        deadline = time.monotonic() + self._seconds
         parts: list[bytes] = []
         size = 0
         with self._opener.open(request, timeout=self._seconds) as response:
             while part := response.read1(_CHUNK):
                 parts.append(part)
                 size += len(part)
-                if time.monotonic() > deadline:
-                    raise TimeoutError
                 if size > _LARGEST:
                     raise ValueError("its answer has no end")
             if response.length:
                 raise http.client.IncompleteRead(b"", response.length)
         return b"".join(parts)
 
-    def _refusal(self, error: urllib.error.HTTPError) -> Exception:
+    def _refusal(self, error: urllib.error.HTTPError, text: bytes) -> Exception:
         """What an answer with an error's status means."""
-        text = _beginning(error)
         said = _object(text) or {}
         if error.code == 401:
             return Problem(
@@ -177,13 +197,6 @@ def _authorization(name: str | None, password: str | None) -> dict[str, str]:
     if name is None:
         return {}
     return {"Authorization": "Basic " + base64.b64encode(f"{name}:{password or ''}".encode()).decode()}
-
-
-def _beginning(error: urllib.error.HTTPError) -> bytes:
-    try:
-        return error.read(_CHUNK)
-    except (OSError, http.client.HTTPException):
-        return b""
 
 
 def _first_line(said: dict[str, Any], error: urllib.error.HTTPError) -> str:
