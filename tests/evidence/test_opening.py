@@ -402,6 +402,11 @@ def test_bytes_that_are_not_text_are_read_all_the_same(path: Path) -> None:
         assert database.ask("SELECT id FROM runs")[2][0] == "\ufffdA"
 
 
+def test_a_row_without_end_is_not_loaded(path: Path) -> None:
+    write(path, "INSERT INTO runs VALUES (zeroblob(40000000))")
+    assert "too big" in problem(path, "SELECT id FROM runs").cause
+
+
 @pytest.mark.parametrize(
     ("address", "path"),
     [

@@ -40,6 +40,7 @@ _MAGIC = b"SQLite format 3\0"
 _WAL = 2  # what bytes 18 and 19 of the header say when the file keeps a write-ahead log
 _BESIDE = ("-journal", "-wal")
 _TRIES = 5
+_LONGEST_ROW = 2**25  # bytes; the longest that MLflow writes is a dataset's profile, of half as many
 _LARGEST_COPY = 2**30  # bytes; a hundred thousand runs take about a tenth of that
 
 # Trust nothing that the file says of itself, keep what was read (in kilobytes), and sort beside no file.
@@ -191,6 +192,7 @@ class Database:
         )
         self._connection = connection
         connection.row_factory = sqlite3.Row
+        connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST_ROW)
         # A byte that is not UTF-8 is no reason to read nothing.
         connection.text_factory = partial(str, encoding="utf-8", errors="replace")
         self._deadline = time.monotonic() + self._patience.question
