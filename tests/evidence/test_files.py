@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from flowcoach.evidence.files import FileStore
+from flowcoach.evidence.files import FileStore, is_file_store
 from flowcoach.evidence.query import RunQuery
 
 ID = "a" * 32
@@ -107,3 +107,12 @@ def test_folders_without_end_are_not_followed_to_it(root: Path, monkeypatch: pyt
         os.chdir("..")
         os.rmdir("x")  # noqa: PTH106
     assert run.params == {"depth": "3"}
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_a_pipe_in_the_place_of_a_file_is_not_waited_for(root: Path) -> None:
+    os.mkfifo(root / "7" / ID / "params" / "a")
+    (root / "6").mkdir()  # looked at first
+    os.mkfifo(root / "6" / "meta.yaml")
+    assert is_file_store(root)
+    assert FileStore(root).runs(RunQuery())[0].params == {"depth": "3"}

@@ -322,8 +322,11 @@ def is_file_store(folder: Path) -> bool:
 
 
 def _is_experiment(folder: Path) -> bool:
+    meta = folder / META
     try:
-        with (folder / META).open("rb") as file:
+        if not meta.is_file():  # a pipe would be waited for without end
+            return False
+        with meta.open("rb") as file:
             return b"artifact_location" in file.read(4096)
     except OSError:
         return False
