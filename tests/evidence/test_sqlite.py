@@ -299,6 +299,28 @@ def test_few_runs_out_of_many_are_loaded_alone(
         assert len(found) <= 5
 
 
+def test_a_check_looks_for_the_best_trials_once_however_many_runs_name_one(
+    prepared: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = clone(prepared, tmp_path / "course")
+    fill(path, 400)
+    with closing(sqlite3.connect(path)) as store, store:
+        store.execute(
+            """INSERT INTO runs (run_uuid, name, experiment_id, status, start_time, lifecycle_stage)
+            SELECT 'x' || substr(run_uuid, 2), name, 2, status, start_time, lifecycle_stage FROM runs"""
+        )
+        tagged = "INSERT OR IGNORE INTO tags (\"key\", value, run_uuid) SELECT ?, '400', run_uuid FROM runs"
+        store.execute(f"{tagged} WHERE run_uuid LIKE 'x%'", ["chosen_from"])
+        store.execute(f"{tagged} WHERE experiment_id = 1", ["best_of"])
+    checks = course.section("2.3").load("checks")
+    looks, look = [], checks.best_in
+    monkeypatch.setattr(checks, "best_in", lambda evidence: looks.append(evidence) or look(evidence))
+    with closing(gather(tmp_path, f"sqlite:///{path}")) as evidence:
+        states = {check.id: check.state for check in course.examine(("2.3",), evidence).checks}
+    assert states["2.3/retrained"] is State.PASSED
+    assert len(looks) == 1
+
+
 def test_answers_are_remembered(varied: Path) -> None:
     query = RunQuery(filters=(Has("metric", "rmse"),))
     with closing(SqliteStore(varied)) as store:
