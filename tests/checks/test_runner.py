@@ -108,7 +108,7 @@ def test_a_check_that_calls_itself_for_ever_is_our_error() -> None:
     assert states(make("a", forever)) == [State.ERROR]
 
 
-@pytest.mark.parametrize("odd", [True, False, 0, "", iter(())], ids=repr)
+@pytest.mark.parametrize("odd", [True, False, 0, "", iter(())], ids=["yes", "no", "zero", "no text", "iterator"])
 def test_a_check_cannot_pass_by_returning_something(odd: object) -> None:
     assert states(make("a", lambda evidence: odd)) == [State.ERROR]
 
