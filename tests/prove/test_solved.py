@@ -61,17 +61,18 @@ def test_junk_beside_the_evidence_and_the_script_run_again_cost_nothing(
     assert set(stage.states(stage.examine(solved_copy, section)).values()) == {State.PASSED}
 
 
-def test_deleting_trials_after_the_choice_and_searching_on_costs_nothing(
-    section: Section, solved_copy: Workspace
-) -> None:
+@pytest.mark.parametrize(
+    "afterwards", ["tidy_up_trials", "tidy_up_early_trials", "fail_in_reopened_runs", "search_in_vain_once_more"]
+)
+def test_going_on_after_the_choice_costs_nothing(section: Section, solved_copy: Workspace, afterwards: str) -> None:
     if section.id != "2.3":
         pytest.skip("only section 2.3 has trials")
     from mlflow import MlflowClient
 
-    from tests.prove.junk import tidy_up_trials
+    from tests.prove import junk
 
     with stage.inside(solved_copy):
-        tidy_up_trials(MlflowClient())
+        getattr(junk, afterwards)(MlflowClient())
     assert set(stage.states(stage.examine(solved_copy, section)).values()) == {State.PASSED}
 
 
