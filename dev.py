@@ -67,9 +67,10 @@ def do(word: str, rest: Sequence[str]) -> int:
     if word == "demo":
         code = run("-m", "flowcoach", "demo", *rest, check=False)
         if code == 0:
-            where = "the workspace named above" if "--workspace" in rest else f"{_shown(BIN / 'flowcoach')} ui --demo"
-            say(f"Next: look at what was left behind: {where}")
-            say(f"  or begin yourself:  {_shown(BIN / 'flowcoach')} start my-course")
+            elsewhere = any(word.startswith("--workspace") for word in rest)
+            look = "as said above" if elsewhere else f"{_shown(BIN / 'flowcoach')} ui --demo"
+            say(f"Next: look at what was left behind: {look}")
+            say(f"  or begin yourself: {_shown(BIN / 'flowcoach')} start ../my-course")
         return code
     if word == "test":
         lint()
@@ -120,8 +121,13 @@ def set_up() -> None:
     began = time.monotonic()
     say(f"Setting up {VENV.name} (once, one to three minutes) …")
     say("1 of 3  an environment of its own")
-    if not PYTHON.exists():  # one that is there is brought up to date, even while a program of it runs
-        venv.EnvBuilder(with_pip=True).create(VENV)
+    if not has_pip():  # one that is whole is brought up to date, even while a program of it runs
+        try:
+            venv.EnvBuilder(with_pip=True, clear=True).create(VENV)
+        except subprocess.CalledProcessError:
+            say("This Python cannot make environments.")
+            say("Next: install what it lacks (on Debian and Ubuntu: apt install python3-venv), then the same again")
+            sys.exit(2)
     say("2 of 3  the installer, then about 200 pinned packages (350 MB)")
     cache = VENV / "cache"  # not in the user's home; gone when done
     settings = {**os.environ, "UV_CACHE_DIR": str(cache), "PIP_NO_CACHE_DIR": "1", "VIRTUAL_ENV": str(VENV)}
@@ -136,6 +142,11 @@ def set_up() -> None:
     shutil.rmtree(cache, ignore_errors=True)
     STAMP.write_text(fingerprint(), encoding="utf-8")
     say(f"Ready in {time.monotonic() - began:.0f} s.")
+
+
+def has_pip() -> bool:
+    """Whether the environment is there and was made to the end."""
+    return PYTHON.exists() and run("-c", "import pip", check=False) == 0
 
 
 def fingerprint() -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
 
 import pytest
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
+from flowcoach import workspace
 from flowcoach.coach.start import start
 from flowcoach.workspace import Workspace
 
@@ -45,6 +47,8 @@ def _no_inherited_workspace(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever runs the tests may have a workspace or a store of their own in the environment."""
     for name in ("FLOWCOACH_WORKSPACE", "MLFLOW_TRACKING_URI"):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(workspace, "INHERITED", None)
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)  # some sign their commits, and are asked how
 
 
 @pytest.fixture(scope="session")

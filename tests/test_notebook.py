@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,9 +13,11 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
+from flowcoach import workspace
 from flowcoach.notebook import NotChecked, check
 from flowcoach.report import as_json
 from flowcoach.result import CheckResult, Result, SectionResult, State
+from flowcoach.workspace import Workspace
 from tests.report.examples import ONE_PASSED, PROBLEM, RESULT
 
 Answer = Callable[..., None]
@@ -116,3 +120,20 @@ def test_in_a_kernel_trouble_is_two_lines_without_a_traceback_and_a_result_is_dr
     assert "✓ passed" in drawn.data["text/html"]
     assert "✓ passed" in drawn.data["text/plain"]
     assert (points.output_type, points.data) == ("execute_result", {"text/plain": "1.0"})
+
+
+def test_the_address_that_a_cell_gives_mlflow_does_not_become_the_store_that_is_checked(
+    prepared: Workspace, tmp_path: Path
+) -> None:
+    here = workspace.load(shutil.copytree(prepared.folder, tmp_path / "course"))
+    program = (
+        "import mlflow; from flowcoach import workspace; from flowcoach.notebook import check;"
+        "mlflow.set_tracking_uri('sqlite:///mlflow.db'); mlflow.create_experiment('ridge-by-hand');"
+        "assert check('2.2/own-store') == 0.0; assert workspace.find().store == workspace.find().own_store"
+    )
+    folder = here.folder / "exercises"  # where MLflow makes a store of its own
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=folder, capture_output=True, encoding="utf-8", check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "lies in another store" in done.stdout

@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 import pytest
 
 from flowcoach import course
-from flowcoach.evidence import Evidence, discover
+from flowcoach.evidence import Evidence
 from flowcoach.problem import Problem
 
 pytest_plugins = ["pytester"]
@@ -58,7 +58,7 @@ def workspace(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pyt
     pytester.makefile(".toml", flowcoach='learner = "x"')
     pytester.makepyfile(test_ordinary="def test_ordinary():\n    assert False")
     monkeypatch.setattr(course, "root", lambda: pytester.path / "course")
-    monkeypatch.setattr(discover, "gather", lambda folder, store: Evidence(stores=()))
+    monkeypatch.setattr(course, "gather", lambda folder, store: Evidence(stores=()))
     return pytester
 
 
@@ -168,7 +168,7 @@ def test_a_store_that_cannot_be_read_is_a_usage_error(
     def gather(folder: Path, store: str) -> Evidence:
         raise Problem("mlflow.db is not a database.", "name another store")
 
-    monkeypatch.setattr(discover, "gather", gather)
+    monkeypatch.setattr(course, "gather", gather)
     result = workspace.runpytest("--flowcoach", "0.1")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines(["ERROR: mlflow.db is not a database.", "Next: name another store"])

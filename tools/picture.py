@@ -15,7 +15,6 @@ from rich.console import Console
 from flowcoach import course
 from flowcoach.coach.demo import demo
 from flowcoach.coach.scripts import environment
-from flowcoach.evidence.discover import gather
 from flowcoach.report import terminal
 from flowcoach.workspace import MONTHS
 
@@ -31,9 +30,7 @@ def main() -> int:
         os.environ.update(environment(here))
         wrong = next(one for one in course.section(SECTION).mistakes if one.misconception_id == WRONG_TURN)
         wrong.build(here)
-        evidence = gather(here.folder, here.own_store)
-        result = replace(course.examine((SECTION,), evidence), stores=(SHOWN,))
-        evidence.close()
+        result = replace(course.look((SECTION,), here.folder, here.own_store), stores=(SHOWN,))
     console = Console(record=True, width=100, file=StringIO(), force_terminal=True, highlight=False)
     terminal.render(result, console)
     PICTURE.parent.mkdir(exist_ok=True)

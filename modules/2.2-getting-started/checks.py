@@ -206,7 +206,8 @@ def described_elsewhere(evidence: Evidence) -> dict[str, Any] | None:
     "The two paths beside it let anyone see at a glance which kind of figure it is.",
 )
 def measured(evidence: Evidence) -> None:
-    """A described run carries the metric `rmse`, in minutes, measured on another month than it learned from"""
+    """A described run carries the metric `rmse`, in minutes, and its paths name one month to learn from
+    and another to measure on"""
     expect_some(chain([described_in(evidence).newest()], walk(measured_in(evidence).by_start())), _says_how_well)
 
 

@@ -31,7 +31,7 @@ A first evening:
   flowcoach                     where you are, and the one next step
 
 \b
-Exit codes: 0 all passed; 1 something failed or was skipped; 2 nothing could be judged.
+Exit codes: 0 all passed; 1 something failed or was skipped; 2 an error, or nothing could be judged.
 """
 
 MONTH = click.DateTime(["%Y-%m"])
@@ -95,7 +95,7 @@ def _progress(first: str, *, steps: int) -> Iterator[Any]:
 
 
 class Sections(click.ParamType):
-    """A section or a check by its id; completes what exists."""
+    """A section, or a check by its id; completes the sections."""
 
     name = "section"
 
@@ -140,7 +140,7 @@ def _status(folder: Path | None) -> None:
         click.echo(f"Next: {problem.next_step}")
         click.echo("All commands: flowcoach --help")
         sys.exit(2)
-    result = _examine(here, ())
+    result = course.look((), here.folder, here.store)
     now = place(result)
     if now is None:
         click.echo(
@@ -169,17 +169,6 @@ def _quoted(path: Path) -> str:
     return f'"{path}"' if " " in str(path) else str(path)
 
 
-def _examine(here: workspace.Workspace, names: tuple[str, ...]) -> Result:
-    from flowcoach.evidence.discover import gather
-
-    course.select(names)  # an unknown name is said before any store is opened
-    evidence = gather(here.folder, here.store)
-    try:
-        return course.examine(names, evidence)
-    finally:
-        evidence.close()
-
-
 @main.command()
 @click.argument("names", nargs=-1, type=Sections(), metavar="[SECTION]...")
 @click.option("--json", "as_json", is_flag=True, help="Write the result as JSON (flowcoach/result/v1) instead.")
@@ -195,7 +184,8 @@ def check(folder: Path | None, names: tuple[str, ...], as_json: bool, junit: Pat
     flowcoach check --json 2.3    for machines
     """
     try:
-        result = _examine(workspace.find(explicit=folder), names)
+        here = workspace.find(explicit=folder)
+        result = course.look(names, here.folder, here.store)
     except Problem as problem:
         if not as_json and not junit:
             raise
@@ -271,6 +261,9 @@ def start(folder: Path, learner: str | None, data: Path | None, months: tuple[An
     """
     from flowcoach.coach import start as coach
 
+    for parent in folder.resolve().parents:
+        if (parent / workspace.SETTINGS).is_file():
+            raise Problem(f"You are in a workspace already: {parent}", "go on in it: flowcoach says where you are")
     with _progress("Making your workspace", steps=4) as say:
         made = coach.start(folder, learner=learner, data=data, months=_months(months), say=lambda t: say(_STAGES[t]))
         say("Telling Jupyter about this Python")
@@ -319,7 +312,7 @@ def data(folder: Path | None, download: bool, mirror: str | None) -> None:
     flowcoach data --download     the real ones (about 1.5 MB a month)
     """
     here = workspace.find(explicit=folder)
-    if download:
+    if download or mirror:
         _download(here, mirror)
     else:
         from flowcoach.coach import start as coach
@@ -383,6 +376,7 @@ def ui(folder: Path | None, port: int | None, of_demo: bool, browser: bool) -> N
             click.launch(address)
         with suppress(KeyboardInterrupt):  # that is how one leaves
             server.wait()
+            raise Problem("MLflow's UI ended by itself.", f"read what it said: {coach.log_of(here)}")
 
 
 def _demo_folder(folder: Path | None) -> Path:

@@ -14,6 +14,7 @@ from types import ModuleType
 from flowcoach import __version__
 from flowcoach.checks import Check, Mistake, run_checks
 from flowcoach.evidence import Evidence
+from flowcoach.evidence.discover import gather
 from flowcoach.problem import Problem
 from flowcoach.result import Result, SectionResult
 
@@ -106,6 +107,19 @@ def select(names: Sequence[str]) -> list[tuple[Section, tuple[Check, ...]]]:
             raise Problem(f"Section {id} has no check “{name}”.", f"{guess}Its checks: {', '.join(known)}")
         chosen.setdefault(id, (found, []))[1].extend(checks)
     return [(found, tuple(checks)) for found, checks in chosen.values()]
+
+
+def look(names: Sequence[str], folder: Path, store: str) -> Result:
+    """What `flowcoach check` says of the workspace in `folder`, whose store is at the tracking address `store`.
+
+    Raises Problem for unknown names, before any store is opened, and for a store that cannot be read.
+    """
+    select(names)
+    evidence = gather(folder, store)
+    try:
+        return examine(names, evidence)
+    finally:
+        evidence.close()
 
 
 def examine(names: Sequence[str], evidence: Evidence) -> Result:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +13,7 @@ from nbgrader.preprocessors import Execute
 
 from flowcoach.coach import scripts
 from flowcoach.coach.start import prepare_store, start
-from flowcoach.workspace import MONTHS, Workspace
+from flowcoach.workspace import MONTHS, Workspace, remove
 
 FOLDER = "workspace"
 STORE = "prepared.db"
@@ -40,7 +39,7 @@ class ExecuteInWorkspace(Execute):
 def fresh(folder: Path, *, learner: str) -> Workspace:
     """A new workspace in `folder` with `learner`'s own short months; what was there before goes."""
     if folder.is_dir() and not folder.is_symlink():
-        shutil.rmtree(folder)
+        remove(folder)
     else:
         folder.unlink(missing_ok=True)
     return start(folder, learner=learner, trips=TRIPS, store=Path(_prepared().name) / STORE)

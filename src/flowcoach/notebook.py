@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 
+from flowcoach import workspace
 from flowcoach.report import notebook as face
 from flowcoach.report import terminal
 from flowcoach.report.text import clean
@@ -43,7 +44,7 @@ def check(name: str) -> float:
 def _ask(name: str) -> Result:
     done = subprocess.run(
         [sys.executable, "-P", "-m", "flowcoach", "check", "--json", name],  # -P: no module from the current folder
-        env={**os.environ, "PYTHONUTF8": "1"},
+        env=_environment(),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         encoding="utf-8",
@@ -57,6 +58,13 @@ def _ask(name: str) -> Result:
         raise NotChecked(
             f"flowcoach check {name} gave no result: {last[0]}", f"try it in a terminal: flowcoach check {name}"
         ) from None
+
+
+def _environment() -> dict[str, str]:
+    """This process's environment, but for the address that mlflow.set_tracking_uri may have written into it."""
+    environment = {name: text for name, text in os.environ.items() if name != "MLFLOW_TRACKING_URI"}
+    inherited = {"MLFLOW_TRACKING_URI": workspace.INHERITED} if workspace.INHERITED else {}
+    return {**environment, **inherited, "PYTHONUTF8": "1"}
 
 
 def _show(result: Result) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from flowcoach.result import CheckResult, Result
+    from flowcoach.result import CheckResult
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -39,15 +39,17 @@ def pytest_collection(session: pytest.Session) -> object:
     names = session.config.getoption("--flowcoach")
     if not names:
         return None
+    from flowcoach import course, workspace
     from flowcoach.problem import Problem
     from flowcoach.report.text import clean
 
     try:
-        folder, result = _examine(names, session.config.getoption("--flowcoach-workspace"))
+        here = workspace.find(explicit=session.config.getoption("--flowcoach-workspace"))
+        result = course.look(names, here.folder, here.store)
     except Problem as problem:
         raise pytest.UsageError(f"{clean(problem.cause)}\nNext: {clean(problem.next_step)}") from None
     sections = [
-        SectionNode.from_parent(session, name=section.id, nodeid=section.id, path=folder, checks=section.checks)
+        SectionNode.from_parent(session, name=section.id, nodeid=section.id, path=here.folder, checks=section.checks)
         for section in result.sections
     ]
     session.items = [item for section in sections for item in session.genitems(section)]
@@ -56,19 +58,6 @@ def pytest_collection(session: pytest.Session) -> object:
     hook.pytest_collection_finish(session=session)
     session.testscollected = len(session.items)
     return True
-
-
-def _examine(names: list[str], explicit: Path | None) -> tuple[Path, Result]:
-    from flowcoach import course, workspace
-    from flowcoach.evidence.discover import gather
-
-    here = workspace.find(explicit=explicit)
-    course.select(names)  # an unknown name is said before any store is opened
-    evidence = gather(here.folder, here.store)
-    try:
-        return here.folder, course.examine(names, evidence)
-    finally:
-        evidence.close()
 
 
 class SectionNode(pytest.Collector):

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
+import stat
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +29,10 @@ _EXAMPLES = {
 }
 
 
+# The variable as this process was started with: mlflow.set_tracking_uri overwrites it, right or wrong.
+INHERITED = os.environ.get("MLFLOW_TRACKING_URI")
+
+
 @dataclass(frozen=True)
 class Workspace:
     """A learner's folder and its settings.
@@ -44,8 +51,8 @@ class Workspace:
 
     @property
     def store(self) -> str:
-        """The tracking address to use: MLFLOW_TRACKING_URI when set, else the settings', made absolute."""
-        return os.environ.get("MLFLOW_TRACKING_URI") or self.own_store
+        """The tracking address to use: MLFLOW_TRACKING_URI when this process was started with it, else `own_store`."""
+        return INHERITED or self.own_store
 
     @property
     def own_store(self) -> str:
@@ -63,16 +70,34 @@ class Workspace:
         return tuple(month_file(self.data, name) for name in self.month_names)
 
     def answer(self, section: str, **answers: Any) -> None:
-        """Write answers into `answers.toml`, leaving all others as they are. The file is replaced in one step."""
+        """Write answers into `answers.toml`, leaving all others as they are. The file is replaced in one step.
+
+        Raises Problem when the file that is there is not valid TOML.
+        """
         import tomlkit
 
         path = self.folder / ANSWERS
-        document = tomlkit.parse(path.read_text(encoding="utf-8-sig")) if path.exists() else tomlkit.document()
-        if section not in document:
-            document[section] = tomlkit.table()
-        for question, text in answers.items():
-            document[section][question] = text  # pyright: ignore[reportIndexIssue]
+        try:
+            document = tomlkit.parse(path.read_text(encoding="utf-8-sig")) if path.exists() else tomlkit.document()
+        except ValueError as error:
+            raise Problem(f"{path} is not valid TOML: {error}.", "mend that line, or delete the file") from error
+        table = document.get(section)
+        if not isinstance(table, dict):
+            table = document[section] = tomlkit.table()
+        for question, answer in answers.items():
+            plain = answer.item() if hasattr(answer, "item") else answer  # a number of numpy's
+            table[question] = "" if plain is None else plain
         write_text(path, tomlkit.dumps(document))
+
+
+def remove(folder: Path) -> None:
+    """Remove a workspace with everything in it, the read-only files of a git repository too, which Windows keeps."""
+
+    def make_writable(action: Callable[[str], object], path: str, _: object) -> None:
+        Path(path).chmod(stat.S_IWRITE)
+        action(path)
+
+    shutil.rmtree(folder, onerror=make_writable)
 
 
 def month_file(folder: Path, name: str) -> Path:
@@ -117,6 +142,8 @@ def load(folder: Path) -> Workspace:
             f"{path} names {len(months)} months; the course needs three: training, validation, test.",
             f"set months = {list(MONTHS)} in its table [data]",
         )
+    if len(set(map(str, months))) < len(months):
+        raise Problem(f"{path} names a month twice.", f"set months = {list(MONTHS)} in its table [data]")
     if not all(isinstance(month, str) and _MONTH.fullmatch(month) for month in months):
         raise Problem(f"{path} names months that are none.", f"write year and month in quotes: months = {list(MONTHS)}")
     return Workspace(

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from flowcoach import workspace
 from flowcoach.coach.demo import demo
 from flowcoach.problem import Problem
 from flowcoach.workspace import MONTHS
@@ -38,6 +39,6 @@ def test_it_ends_with_full_marks(data: str, tmp_path: Path) -> None:
 
 
 def test_it_does_not_write_to_a_store_that_somebody_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    monkeypatch.setattr(workspace, "INHERITED", "http://127.0.0.1:9")
     with pytest.raises(Problem, match="must not write there"):
         demo(tmp_path / "demo", data=None, months=MONTHS, say=lambda _: None)

@@ -12,7 +12,6 @@ from pathlib import Path
 from flowcoach import course, workspace
 from flowcoach.coach import scripts
 from flowcoach.course import Section
-from flowcoach.evidence.discover import gather
 from flowcoach.result import CheckResult, SectionResult, State
 from flowcoach.workspace import Workspace
 
@@ -25,11 +24,7 @@ def copy(source: Workspace, folder: Path) -> Workspace:
 
 def examine(here: Workspace, section: Section) -> SectionResult:
     """What `flowcoach check` would find in the workspace."""
-    evidence = gather(here.folder, here.own_store)
-    try:
-        return course.examine((section.id,), evidence).sections[0]
-    finally:
-        evidence.close()
+    return course.look((section.id,), here.folder, here.own_store).sections[0]
 
 
 def states(result: SectionResult) -> dict[str, State]:

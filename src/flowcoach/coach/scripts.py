@@ -45,7 +45,7 @@ def run(script: Path, workspace: Workspace, arguments: Sequence[str] = (), *, qu
     done = subprocess.run(
         command,
         cwd=workspace.folder,
-        env=environment(workspace),
+        env={**environment(workspace), "GIT_CONFIG_GLOBAL": os.devnull},  # nobody is there to sign a commit
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         encoding="utf-8",

@@ -180,7 +180,7 @@ def _claim(folder: Path) -> None:
     if folder.is_file():
         raise Problem(f"{folder} is a file.", "name a new folder: flowcoach start my-course")
     if folder.is_dir() and not (folder / SETTINGS).exists():
-        kept = [path.name for path in folder.iterdir() if path.name != ".git"]
+        kept = [path.name for path in folder.iterdir() if path.name not in (".git", ".flowcoach")]
         if kept:
             raise Problem(
                 f"{folder} already holds other things ({', '.join(sorted(kept)[:3])}).",

@@ -105,7 +105,7 @@ def _next_step(result: Result) -> str:
     broken = [check for check in result.checks if check.state is State.ERROR]
     if by_state[State.FAILED]:
         first = by_state[State.FAILED][0]
-        hints = f" (its notebook has {plural(len(first.hints), 'hint')})" if first.hints else ""
+        hints = f" (in the notebook its cell has {plural(len(first.hints), 'hint')})" if first.hints else ""
         return f"work on {first.id}{hints}, then flowcoach check {first.id}"
     if broken:
         return f"report that {broken[0].id} broke; it will be looked at again, so no points are lost"
@@ -114,4 +114,4 @@ def _next_step(result: Result) -> str:
         if first.where:
             return f"first what it builds on: flowcoach check {first.where}"
         return f"bring along what is missing, then flowcoach check {first.id}"
-    return "nothing is missing here; flowcoach says where you are"
+    return "all of it holds; flowcoach alone names the next step"
