@@ -68,7 +68,7 @@ def walk(runs: Runs) -> Iterator[Run]:
     hints=[
         "Two questions before any run: into which store, and into which experiment of it?",
         "`here.store` is the address of your workspace's store. Tell MLflow before you name the experiment.",
-        f'mlflow.set_tracking_uri(here.store), then create_experiment and set_experiment("{EXPERIMENT}") as in run.py.',
+        f'mlflow.set_tracking_uri(here.store); create_experiment if it is not there; set_experiment("{EXPERIMENT}").',
     ],
     why="A run in the wrong store is not lost, but nobody finds it: a blank UI is what beginners ask about most.\n"
     "Teams set the address in one place and print it at the start of every script.",

@@ -43,8 +43,9 @@ print(f"your workspace's store is {here.store}")
 # ## Step 1 · The right store, and an experiment
 #
 # Tell MLflow to use your workspace's store (its address is `here.store`), then make the experiment `ridge-by-hand`
-# in it and choose it. `run.py` shows how: three calls. Its `artifact_location` gives the experiment's files a place
-# that does not depend on the folder you stand in.
+# in it and choose it. `run.py` shows how: make it only when it is not there yet, for you will run this cell again (after
+# each restart of the kernel). Its `artifact_location` gives the files a place that does not depend on the folder you
+# stand in.
 
 # %% nbgrader={"grade": false, "grade_id": "own-store-solution", "locked": false, "schema_version": 3, "solution": true, "task": false}
 ### BEGIN SOLUTION

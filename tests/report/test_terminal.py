@@ -25,7 +25,7 @@ SKIPPED = a_check("skipped", State.SKIPPED, where="2.3/failed")
 ABSENT, BROKEN = a_check("absent", State.SKIPPED), a_check("broken", State.ERROR)
 BONUS = CheckResult("2.3/bonus", "A bonus", State.FAILED, 0, 1, bonus=True)
 
-_WORK_ON_IT = "work on 2.3/failed (in the notebook its cell has 2 hints), then flowcoach check 2.3/failed"
+_WORK_ON_IT = "work on 2.3/failed (2 hints in its notebook), then flowcoach check 2.3/failed"
 
 
 @pytest.mark.parametrize(

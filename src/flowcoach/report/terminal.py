@@ -105,7 +105,7 @@ def _next_step(result: Result) -> str:
     broken = [check for check in result.checks if check.state is State.ERROR]
     if by_state[State.FAILED]:
         first = by_state[State.FAILED][0]
-        hints = f" (in the notebook its cell has {plural(len(first.hints), 'hint')})" if first.hints else ""
+        hints = f" ({plural(len(first.hints), 'hint')} in its notebook)" if first.hints else ""
         return f"work on {first.id}{hints}, then flowcoach check {first.id}"
     if broken:
         return f"report that {broken[0].id} broke; it will be looked at again, so no points are lost"
