@@ -23,6 +23,7 @@ import os
 import re
 import shutil
 import sqlite3
+import stat
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
@@ -151,7 +152,7 @@ class Database:
     def _open(self, *, copy: bool) -> sqlite3.Connection:
         header = self._header()
         for suffix in (*_BESIDE, "-shm"):
-            if self._beside(suffix).exists() and not self._beside(suffix).is_file():  # SQLite would wait for a pipe
+            if _is_special(self._beside(suffix)):  # SQLite would wait for a pipe
                 raise Problem(f"{self._beside(suffix)} is not a file.", "remove it: SQLite makes it when it needs it")
         if copy:
             return self._connect(self._copied(), "mode=rw")
@@ -232,11 +233,11 @@ class Database:
         states = []
         for path in (self._file, *(self._beside(suffix) for suffix in _BESIDE)):
             try:
-                stat = path.stat()
+                found = path.stat()
             except OSError:
                 states.append(None)
             else:
-                states.append((stat.st_size, stat.st_mtime_ns, stat.st_ino))
+                states.append((found.st_size, found.st_mtime_ns, found.st_ino))
         return tuple(states)
 
     def _beside(self, suffix: str) -> Path:
@@ -283,6 +284,14 @@ def _code(error: sqlite3.Error) -> int | None:
     """SQLite's result code; the extended one only where it says that a copy is needed."""
     code = getattr(error, "sqlite_errorcode", None)
     return code if code is None or code in _NEEDS_A_COPY else code & 0xFF
+
+
+def _is_special(path: Path) -> bool:
+    """Whether something is there that is no file. Asked once, for a writer may take a journal away at any moment."""
+    try:
+        return not stat.S_ISREG(path.stat().st_mode)
+    except OSError:
+        return False
 
 
 def _size(path: Path) -> int:
