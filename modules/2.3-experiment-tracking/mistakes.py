@@ -1,15 +1,21 @@
-"""The wrong turns of section 2.3, built for real from a solved workspace, so that CI can prove each message."""
+"""The wrong turns of section 2.3, built for real from a solved workspace, so that CI can prove each message.
 
+And the harmless ones, which must cost nothing.
+"""
+
+import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from types import MappingProxyType
 from typing import Any
 
+import mlflow
 import pandas as pd
 from mlflow import MlflowClient
 from mlflow.data.pandas_dataset import from_pandas
 from mlflow.entities import DatasetInput, InputTag, Metric, Param, Run, RunTag
 
-from flowcoach.checks import mistake
+from flowcoach.checks import harmless, mistake
 from flowcoach.workspace import Workspace
 
 KNOBS = ("max_depth", "n_estimators", "min_samples_leaf", "min_samples_split")
@@ -44,12 +50,13 @@ def log(
     params: Mapping[str, Any] = MappingProxyType({}),
     metrics: Mapping[str, float] = MappingProxyType({}),
     tags: Mapping[str, str] = MappingProxyType({}),
+    start: int | None = None,
 ) -> str:
-    """Log one finished run; its id comes back."""
+    """Log one finished run, started at this time (in milliseconds, else now); its id comes back."""
     client = MlflowClient()
     found = client.get_experiment_by_name(experiment)
     place = found.experiment_id if found else client.create_experiment(experiment)
-    run_id = client.create_run(place).info.run_id
+    run_id = client.create_run(place, start_time=start).info.run_id
     client.log_batch(
         run_id,
         metrics=[Metric(key, value, timestamp=0, step=0) for key, value in metrics.items()],
@@ -392,3 +399,47 @@ def train_and_valid(here: Workspace) -> None:
     """The learner wrote the contexts as the variables are called."""
     without_datasets()
     keep_datasets_in_a_run_of_their_own(["train", "valid"])
+
+
+def more_trials(count: int, *, rmse: float) -> list[Run]:
+    """Log more trials, with the knobs of the worst one; they come back."""
+    knobs = by_rmse()[-1].data.params
+    ids = [log("forest-search", params=knobs, metrics={"rmse": rmse}) for _ in range(count)]
+    return [MlflowClient().get_run(run_id) for run_id in ids]
+
+
+@harmless
+def tidied_up_late_trials(here: Workspace) -> None:
+    """Searched five trials more, tagged the best of all, then deleted the last five and searched on, with more luck."""
+    best, count = by_rmse()[0], len(trials())
+    extra = more_trials(5, rmse=20.0)
+    MlflowClient().set_tag(best.info.run_id, "best_of", f"{count + len(extra)}.0")
+    remove(extra)
+    more_trials(5, rmse=1.0)
+
+
+@harmless
+def tidied_up_early_trials(here: Workspace) -> None:
+    """Searched on with more luck than in the trials that were compared, then deleted three bad ones of those."""
+    worst = by_rmse()[-3:]
+    more_trials(5, rmse=1.0)
+    remove(worst)
+
+
+@harmless
+def failed_in_reopened_runs(here: Workspace) -> None:
+    """Opened every final run again to add something, and met an error inside: MLflow then calls the run failed."""
+    for run in runs_of("forest-final"):
+        with suppress(NameError), mlflow.start_run(run_id=run.info.run_id):
+            raise NameError("name 'validation' is not defined")
+        assert MlflowClient().get_run(run.info.run_id).info.status == "FAILED"
+
+
+@harmless
+def searched_in_vain_once_more(here: Workspace) -> None:
+    """Searched in vain, repaired it by the search that is there, and ran the old cell again: all figures are one."""
+    true, now = trials(), int(time.time() * 1000)
+    worst = by_rmse()[-1].data.metrics
+    for run in true:
+        for start in (1, now):
+            log("forest-search", params=run.data.params, metrics={"rmse": worst["rmse"]}, start=start)

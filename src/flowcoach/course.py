@@ -12,7 +12,7 @@ from pathlib import Path
 from types import ModuleType
 
 from flowcoach import __version__
-from flowcoach.checks import Check, Mistake, run_checks
+from flowcoach.checks import Check, Harmless, Mistake, run_checks
 from flowcoach.evidence import Evidence
 from flowcoach.evidence.discover import gather
 from flowcoach.problem import Problem
@@ -47,6 +47,11 @@ class Section:
     def mistakes(self) -> tuple[Mistake, ...]:
         """The wrong states that `mistakes.py` can build, for the proof."""
         return tuple(value for value in vars(self.load("mistakes")).values() if isinstance(value, Mistake))
+
+    @property
+    def harmless(self) -> tuple[Harmless, ...]:
+        """The later states that `mistakes.py` can build and that must cost nothing, for the proof."""
+        return tuple(value for value in vars(self.load("mistakes")).values() if isinstance(value, Harmless))
 
     def load(self, name: str) -> ModuleType:
         """Load one of the section's modules by path, under a name that stays the same: flowcoach_course.s2_3.checks."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from flowcoach.checks import mistake
+from flowcoach.checks import harmless, mistake
 from flowcoach.workspace import Workspace
 
 
@@ -33,3 +33,13 @@ def test_a_mistake_tells_what_the_learner_did() -> None:
 
     with pytest.raises(ValueError, match="what did the learner do"):
         mistake("2.3/trials")(silent)
+
+
+def test_a_harmless_state_tells_what_the_learner_did() -> None:
+    @harmless
+    def searched_on(here: Workspace) -> None:
+        """Five trials more"""
+
+    assert searched_on.story == "Five trials more"
+    with pytest.raises(ValueError, match="what did the learner do"):
+        harmless(lambda here: None)

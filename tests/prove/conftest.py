@@ -26,13 +26,17 @@ class Solved:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Prove every section there is, and every mistake it can build."""
+    """Prove every section there is, every mistake it can build and every harmless state."""
     wanted = metafunc.config.getoption("--section")
     sections = [course.section(wanted)] if wanted else list(course.sections())
     if "mistake" in metafunc.fixturenames:
         pairs = [(section, mistake) for section in sections for mistake in section.mistakes]
         names = [f"{mistake.check_id}:{mistake.build.__name__}" for _, mistake in pairs]
         metafunc.parametrize(("section", "mistake"), pairs, ids=names, scope="session")
+    elif "harmless" in metafunc.fixturenames:
+        pairs = [(section, harmless) for section in sections for harmless in section.harmless]
+        names = [f"{section.id}:{harmless.build.__name__}" for section, harmless in pairs]
+        metafunc.parametrize(("section", "harmless"), pairs, ids=names, scope="session")
     elif "section" in metafunc.fixturenames:
         metafunc.parametrize("section", sections, ids=[section.id for section in sections], scope="session")
 

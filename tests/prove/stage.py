@@ -37,6 +37,15 @@ def by_id(result: SectionResult) -> dict[str, CheckResult]:
     return {check.id: check for check in result.checks}
 
 
+def not_passed(section: Section, here: Workspace) -> dict[str, CheckResult]:
+    """What a workspace lacks to be solved: every check that did not pass, but for a bonus that was skipped."""
+    return {
+        check.id: check
+        for check in examine(here, section).checks
+        if check.state is not State.PASSED and not (check.bonus and check.state is State.SKIPPED)
+    }
+
+
 def run_notebook(path: Path, here: Workspace, after_cell: Callable[[], None] = lambda: None) -> None:
     """Run a notebook headless in the workspace; `after_cell` is called after each graded cell.
 
@@ -79,15 +88,19 @@ def solution_code(section: Section) -> str:
 def inside(here: Workspace) -> Iterator[None]:
     """Stand in the workspace as a learner's own process does: its folder, its store, its environment."""
     import mlflow
+    from mlflow.tracking import fluent
 
     before, variables = Path.cwd(), dict(os.environ)
     address = mlflow.get_tracking_uri()
     os.chdir(here.folder)
     os.environ.update(scripts.environment(here))
     mlflow.set_tracking_uri(here.own_store)
+    fluent._active_experiment_id = None  # a new process has none; MLflow offers no other way to forget it
     try:
         yield
     finally:
+        while mlflow.active_run():
+            mlflow.end_run()
         mlflow.set_tracking_uri(address)
         os.chdir(before)
         os.environ.clear()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from flowcoach.checks import Mistake
+from flowcoach.checks import Harmless, Mistake
 from flowcoach.course import Section
 from flowcoach.result import State
 from flowcoach.workspace import Workspace
@@ -17,9 +17,9 @@ from tests.prove.conftest import Solved
 
 
 def test_the_solution_earns_full_marks(section: Section, solved: Solved) -> None:
+    assert stage.not_passed(section, solved.here) == {}
     result = stage.examine(solved.here, section)
-    assert {id: state for id, state in stage.states(result).items() if state is not State.PASSED} == {}
-    assert result.points == sum(check.points for check in section.checks)
+    assert result.points >= result.max_points
 
 
 def test_finishing_later_steps_never_turns_a_green_red(section: Section, solved: Solved) -> None:
@@ -32,8 +32,11 @@ def test_finishing_later_steps_never_turns_a_green_red(section: Section, solved:
 
 
 def test_a_mistake_fails_its_check_alone_and_gets_its_own_message(
-    section: Section, mistake: Mistake, solved_copy: Workspace
+    section: Section, mistake: Mistake, solved: Solved, solved_copy: Workspace
 ) -> None:
+    before = solved.history[-1]
+    if before[mistake.check_id] is State.SKIPPED:
+        pytest.skip(f"the bonus {mistake.check_id} cannot be checked here")
     with stage.inside(solved_copy):
         mistake.build(solved_copy)
     results = stage.by_id(stage.examine(solved_copy, section))
@@ -43,7 +46,7 @@ def test_a_mistake_fails_its_check_alone_and_gets_its_own_message(
     others = {id: result for id, result in results.items() if id != mistake.check_id}
     behind = stage.dependents(section, mistake.check_id)
     assert {id: result.state for id, result in others.items()} == {
-        id: State.SKIPPED if id in behind else State.PASSED for id in others
+        id: State.SKIPPED if id in behind else before[id] for id in others
     }
 
 
@@ -58,22 +61,13 @@ def test_junk_beside_the_evidence_and_the_script_run_again_cost_nothing(
         retype_tags(MlflowClient())
         litter(MlflowClient())
         runpy.run_path(str(section.folder / "run.py"))
-    assert set(stage.states(stage.examine(solved_copy, section)).values()) == {State.PASSED}
+    assert stage.not_passed(section, solved_copy) == {}
 
 
-@pytest.mark.parametrize(
-    "afterwards", ["tidy_up_trials", "tidy_up_early_trials", "fail_in_reopened_runs", "search_in_vain_once_more"]
-)
-def test_going_on_after_the_choice_costs_nothing(section: Section, solved_copy: Workspace, afterwards: str) -> None:
-    if section.id != "2.3":
-        pytest.skip("only section 2.3 has trials")
-    from mlflow import MlflowClient
-
-    from tests.prove import junk
-
+def test_a_harmless_state_costs_nothing(section: Section, harmless: Harmless, solved_copy: Workspace) -> None:
     with stage.inside(solved_copy):
-        getattr(junk, afterwards)(MlflowClient())
-    assert set(stage.states(stage.examine(solved_copy, section)).values()) == {State.PASSED}
+        harmless.build(solved_copy)
+    assert stage.not_passed(section, solved_copy) == {}, harmless.story
 
 
 def test_failing_in_every_way_and_repairing_costs_nothing(
@@ -86,6 +80,6 @@ def test_failing_in_every_way_and_repairing_costs_nothing(
     with stage.inside(solved_copy):
         for mistake in mistakes:
             mistake.build(solved_copy)
-        assert stage.examine(solved_copy, section).points < sum(check.points for check in section.checks)
+        assert stage.not_passed(section, solved_copy) != {}
         runpy.run_path(str(solution))
-    assert set(stage.states(stage.examine(solved_copy, section)).values()) == {State.PASSED}
+    assert stage.not_passed(section, solved_copy) == {}

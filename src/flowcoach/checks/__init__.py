@@ -2,7 +2,19 @@
 
 from flowcoach.checks.check import Check, Misconception, check
 from flowcoach.checks.expect import Failed, expect, expect_some
-from flowcoach.checks.mistakes import Mistake, mistake
+from flowcoach.checks.mistakes import Harmless, Mistake, harmless, mistake
 from flowcoach.checks.runner import run_checks
 
-__all__ = ["Check", "Failed", "Misconception", "Mistake", "check", "expect", "expect_some", "mistake", "run_checks"]
+__all__ = [
+    "Check",
+    "Failed",
+    "Harmless",
+    "Misconception",
+    "Mistake",
+    "check",
+    "expect",
+    "expect_some",
+    "harmless",
+    "mistake",
+    "run_checks",
+]

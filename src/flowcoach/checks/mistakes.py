@@ -1,4 +1,4 @@
-"""`@mistake`: builds a wrong state for real, so that CI can prove which check falls and which message answers it."""
+"""`@mistake` and `@harmless`: states built for real, so that CI can prove what each of them costs."""
 
 from __future__ import annotations
 
@@ -25,6 +25,17 @@ class Mistake:
     build: Build
 
 
+@dataclass(frozen=True)
+class Harmless:
+    """A later state of a solved workspace that must cost nothing: every check that passed still passes.
+
+    `build` makes it; `story` says what the learner did.
+    """
+
+    story: str
+    build: Build
+
+
 def mistake(check_id: str, misconception: str | None = None) -> Callable[[Build], Mistake]:
     """Make a mistake of a function that turns a solved workspace into a wrong one.
 
@@ -32,10 +43,22 @@ def mistake(check_id: str, misconception: str | None = None) -> Callable[[Build]
     """
 
     def decorate(build: Build) -> Mistake:
-        story = inspect.getdoc(build)
-        if not story:
-            raise ValueError(f"{build.__name__} needs a docstring: what did the learner do?")
         name = misconception.replace("_", "-") if misconception else None
-        return Mistake(check_id, f"{check_id}/{name}" if name else None, story, build)
+        return Mistake(check_id, f"{check_id}/{name}" if name else None, _story(build), build)
 
     return decorate
+
+
+def harmless(build: Build) -> Harmless:
+    """Make a harmless state of a function that goes on from a solved workspace.
+
+    Raises ValueError without a docstring.
+    """
+    return Harmless(_story(build), build)
+
+
+def _story(build: Build) -> str:
+    story = inspect.getdoc(build)
+    if not story:
+        raise ValueError(f"{build.__name__} needs a docstring: what did the learner do?")
+    return story
