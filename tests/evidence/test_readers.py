@@ -206,6 +206,18 @@ def test_datasets_and_logged_models_are_equal(other: Store, sqlite: SqliteStore)
     assert {one.status for run in sqlite.runs(RunQuery()) for one in run.models} == {"READY", "FAILED"}
 
 
+def test_the_figures_of_a_logged_model_are_equal_the_last_of_each_run_and_dataset(
+    other: Store, sqlite: SqliteStore
+) -> None:
+    (run,) = sqlite.runs(RunQuery(filters=(Has("tag", "mlflow.note.content"),)))
+    figures = [
+        (one.value, one.dataset_name, one.dataset_digest)
+        for model in other.logged_models(run.id)
+        for one in model.metrics
+    ]
+    assert sorted(figures) == [(6.0, "trips", "3f2a"), (7.0, "", "")]
+
+
 def test_registered_models_are_equal_and_prompts_are_none(other: Store, sqlite: SqliteStore) -> None:
     models = other.registered_models()
     assert models == sqlite.registered_models()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 NAN, INFINITY = float("nan"), float("inf")
 
@@ -52,6 +53,14 @@ def log_work(address: str) -> None:
             mlflow.log_input(dataset, context=context)
     model = client.create_logged_model(search, "model", runs[1], params={"depth": "6"}, tags={"kind": "forest"})
     client.finalize_logged_model(model.model_id, LoggedModelStatus.READY)
+
+    def figure(value: float, run: str, **where: Any) -> None:
+        client.log_metric(run, "test_rmse", value, timestamp=2000, model_id=model.model_id, **where)
+
+    trips = {"dataset_name": "trips", "dataset_digest": "3f2a"}
+    figure(6.5, runs[0], step=1, **trips)
+    figure(6.0, runs[0], step=2, **trips)
+    figure(7.0, runs[1])
     failed = client.create_logged_model(search, "model", runs[1])
     client.finalize_logged_model(failed.model_id, LoggedModelStatus.FAILED)
     deleted = client.create_logged_model(search, "model", runs[1])

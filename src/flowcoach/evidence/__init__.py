@@ -2,11 +2,13 @@
 
 from flowcoach.evidence.answers import Answers
 from flowcoach.evidence.artifacts import Artifacts
+from flowcoach.evidence.mlmodel import MLmodel
 from flowcoach.evidence.query import Has, Order, RunQuery
 from flowcoach.evidence.records import (
     Dataset,
     ExperimentRecord,
     LoggedModel,
+    ModelMetric,
     ModelVersion,
     NotFound,
     RegisteredModel,
@@ -25,6 +27,8 @@ __all__ = [
     "ExperimentRecord",
     "Has",
     "LoggedModel",
+    "MLmodel",
+    "ModelMetric",
     "ModelVersion",
     "NotFound",
     "Order",

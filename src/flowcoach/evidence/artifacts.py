@@ -41,7 +41,7 @@ class Artifacts:
 
     def file(self, path: str) -> Path:
         """The file at `path`, as "model/MLmodel". Raises NotFound when it is not there."""
-        found = _inside(self.folder, path)
+        found = inside(self.folder, path)
         if found is None or not found.is_file():
             others = self.files()
             more = f" and {len(others) - 5} more" if len(others) > 5 else ""
@@ -56,7 +56,7 @@ class Artifacts:
 
     def below(self, path: str) -> Artifacts | None:
         """The files below a folder of these, as "model"; None when there is no such folder."""
-        found = _inside(self.folder, path)
+        found = inside(self.folder, path)
         return Artifacts(found, f"{self.location.rstrip('/')}/{path}") if found and found.is_dir() else None
 
 
@@ -76,7 +76,7 @@ class Shelves:
         one of this very workspace.
         """
         for folder, tail in self._places(location):
-            found = _inside(folder, tail)
+            found = inside(folder, tail)
             if found is not None and found.is_dir() and found.is_relative_to(self.folder.resolve()):
                 return Artifacts(found, location)
         if (path := local_path(location)) is not None and path.is_relative_to(self.folder):
@@ -96,7 +96,7 @@ class Shelves:
         if _MODEL_ID.fullmatch(id):
             for root in self.roots:
                 for experiment in _names(root):
-                    found = _inside(root, f"{experiment}/models/{id}/artifacts")
+                    found = inside(root, f"{experiment}/models/{id}/artifacts")
                     if found is not None and found.is_dir():
                         return Artifacts(found, f"models:/{id}")
         return None
@@ -148,7 +148,7 @@ def _plain(location: str) -> tuple[str, str]:
     return match["scheme"].lower(), unquote(match["rest"]).replace("\\", "/")
 
 
-def _inside(folder: Path, tail: str) -> Path | None:
+def inside(folder: Path, tail: str) -> Path | None:
     """The place `tail` below `folder`, with links resolved; None when it is not there, or not below."""
     parts = PurePosixPath(tail.replace("\\", "/")).parts
     if not parts or ".." in parts or "\0" in tail or tail.startswith("/"):

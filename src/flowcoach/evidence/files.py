@@ -28,11 +28,13 @@ from flowcoach.evidence.records import (
     Dataset,
     ExperimentRecord,
     LoggedModel,
+    ModelMetric,
     ModelVersion,
     RegisteredModel,
     Run,
     as_stored,
     is_prompt,
+    latest,
 )
 from flowcoach.problem import Problem
 
@@ -178,6 +180,13 @@ class FileStore:
                 self._warn(folder / key, "it is no list of logged values")
         return found
 
+    def _model_metrics(self, folder: Path) -> Iterator[tuple[int, int, ModelMetric]]:
+        for key, text in self._values(folder).items():
+            try:
+                yield from [_logged_of_model(key, line) for line in text.splitlines() if line.strip()]
+            except ValueError:
+                self._warn(folder / key, "it is no list of logged values")
+
     def _datasets(self, run_id: str) -> Iterator[Dataset]:
         for _, experiment in self._experiments:
             for input in _folders(experiment / run_id / "inputs"):
@@ -215,6 +224,7 @@ class FileStore:
                     source_run_id=_text(meta.get("source_run_id")),
                     params=self._values(folder / "params"),
                     tags=self._values(folder / "tags"),
+                    metrics=latest(self._model_metrics(folder / "metrics")),
                 )
                 found.append(model)
         return sorted(found, key=lambda model: model.id)
@@ -348,6 +358,16 @@ def _logged(line: str) -> tuple[int, int, float]:
     """
     at, value, *rest = line.split(" ", 3)
     return (int(rest[0]) if rest else 0, int(at), as_stored(float(value)))
+
+
+def _logged_of_model(key: str, line: str) -> tuple[int, int, ModelMetric]:
+    """Step, time and figure of a line `time value step run [dataset digest]`; a dataset's name may hold blanks.
+
+    Raises ValueError for any other line.
+    """
+    at, value, step, run, *rest = line.rstrip("\n").split(" ", 4)
+    name, _, digest = rest[0].rpartition(" ") if rest else ("", "", "")
+    return int(step), int(at), ModelMetric(key, as_stored(float(value)), run, name, digest)
 
 
 def _text(value: object) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -53,8 +54,23 @@ class Dataset:
 
 
 @dataclass(frozen=True)
+class ModelMetric:
+    """A figure of a logged model: the latest that this run measured under this key on this dataset.
+
+    `dataset_name` and `dataset_digest` are "" for a figure that names no dataset. MLflow's databases keep a NaN here as
+    0: whoever needs to know looks at the run's own metric.
+    """
+
+    key: str
+    value: float
+    run_id: str
+    dataset_name: str = ""
+    dataset_digest: str = ""
+
+
+@dataclass(frozen=True)
 class LoggedModel:
-    """A model as MLflow 3 keeps it. `status` is READY, FAILED or PENDING."""
+    """A model as MLflow 3 keeps it. `status` is READY, FAILED or PENDING; `metrics` are those linked to it."""
 
     id: str
     name: str
@@ -63,6 +79,7 @@ class LoggedModel:
     source_run_id: str
     params: dict[str, str] = field(default_factory=dict)
     tags: dict[str, str] = field(default_factory=dict)
+    metrics: tuple[ModelMetric, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -192,6 +209,17 @@ def as_stored(value: float) -> float:
     if math.isnan(value):
         return math.nan
     return max(-sys.float_info.max, min(sys.float_info.max, value))
+
+
+def latest(logged: Iterable[tuple[int, int, ModelMetric]]) -> tuple[ModelMetric, ...]:
+    """Of figures with their step and time, the last of each key, run and dataset, as MLflow counts: step, then time."""
+    newest: dict[tuple[str, ...], tuple[int, int, float, ModelMetric]] = {}
+    for step, time, metric in logged:
+        place = (metric.key, metric.run_id, metric.dataset_name, metric.dataset_digest)
+        value = -math.inf if math.isnan(metric.value) else metric.value
+        if place not in newest or newest[place][:3] <= (step, time, value):
+            newest[place] = (step, time, value, metric)
+    return tuple(newest[place][3] for place in sorted(newest))
 
 
 def is_prompt(tags: dict[str, str]) -> bool:

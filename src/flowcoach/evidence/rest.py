@@ -15,11 +15,13 @@ from flowcoach.evidence.records import (
     Dataset,
     ExperimentRecord,
     LoggedModel,
+    ModelMetric,
     ModelVersion,
     RegisteredModel,
     Run,
     as_stored,
     is_prompt,
+    latest,
 )
 from flowcoach.evidence.server import Refused, Server
 from flowcoach.problem import Problem
@@ -315,6 +317,20 @@ def _logged_model(one: dict[str, Any]) -> LoggedModel:
         source_run_id=_text(info, "source_run_id"),
         params=_pairs(data.get("params")),
         tags=_pairs(info.get("tags")),
+        metrics=latest(
+            (
+                _whole(metric.get("step")) or 0,
+                _whole(metric.get("timestamp")) or 0,
+                ModelMetric(
+                    key=_text(metric, "key"),
+                    value=as_stored(float(metric.get("value", 0))),
+                    run_id=_text(metric, "run_id"),
+                    dataset_name=_text(metric, "dataset_name"),
+                    dataset_digest=_text(metric, "dataset_digest"),
+                ),
+            )
+            for metric in data.get("metrics", ())
+        ),
     )
 
 

@@ -34,6 +34,10 @@ LATER = {
     "logged_models": ("model_id", "name", "artifact_location", "status", "lifecycle_stage", "source_run_id"),
     "logged_model_params": ("model_id", "param_key", "param_value"),
     "logged_model_tags": ("model_id", "tag_key", "tag_value"),
+    "logged_model_metrics": (
+        *("model_id", "metric_name", "metric_timestamp_ms", "metric_step", "metric_value"),
+        *("run_id", "dataset_name", "dataset_digest"),
+    ),
 }
 
 # Without these a database is not a store at all; other programs keep an `alembic_version` too.

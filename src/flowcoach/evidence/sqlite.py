@@ -19,10 +19,13 @@ from flowcoach.evidence.records import (
     Dataset,
     ExperimentRecord,
     LoggedModel,
+    ModelMetric,
     ModelVersion,
     RegisteredModel,
     Run,
+    as_stored,
     is_prompt,
+    latest,
 )
 from flowcoach.evidence.sql import KEYED, Compiler, Statement
 
@@ -119,6 +122,7 @@ class SqliteStore:
                 source_run_id=run_id,
                 params=self._pairs("logged_model_params", "param_key", "param_value", "model_id", row["model_id"]),
                 tags=self._pairs("logged_model_tags", "tag_key", "tag_value", "model_id", row["model_id"]),
+                metrics=self._model_metrics(row["model_id"]),
             )
             for row in rows
         )
@@ -291,6 +295,21 @@ class SqliteStore:
     def _pairs(self, table: str, key: str, value: str, owner: str, id: str) -> dict[str, str]:
         rows = self._file.ask(f"SELECT {key}, {value} FROM {self._tables[table]} WHERE {owner} = ?", [id])
         return {_text(row[0]): _text(row[1]) for row in rows}
+
+    def _model_metrics(self, model_id: str) -> tuple[ModelMetric, ...]:
+        rows = self._file.ask(
+            "SELECT metric_step, metric_timestamp_ms, metric_name, metric_value, run_id, dataset_name, dataset_digest"
+            f" FROM {self._tables['logged_model_metrics']} WHERE model_id = ?",
+            [model_id],
+        )
+        return latest(
+            (
+                _time(step) or 0,
+                _time(at) or 0,
+                ModelMetric(_text(key), as_stored(_figure(value)), _text(run), _text(name), _text(digest)),
+            )
+            for step, at, key, value, run, name, digest in rows
+        )
 
     def _ask(self, statement: Statement) -> list[Row]:
         return self._file.ask(statement.text, statement.values)

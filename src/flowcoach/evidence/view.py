@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import difflib
 import heapq
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from itertools import islice
+from pathlib import Path
 
 from flowcoach.evidence.answers import Answers
-from flowcoach.evidence.artifacts import Artifacts, Shelves
+from flowcoach.evidence.artifacts import Artifacts, Shelves, inside
+from flowcoach.evidence.mlmodel import MLmodel
+from flowcoach.evidence.mlmodel import read as read_mlmodel
 from flowcoach.evidence.query import Has, Order, RunQuery
 from flowcoach.evidence.records import (
     ExperimentRecord,
@@ -225,7 +229,7 @@ class Evidence:
             expected=f"an experiment called “{name}”",
             found=f"experiments {', '.join(f'“{other}”' for other in others[:5])}" if others else "no experiment yet",
             where=", ".join(store.address for store in self.stores) or "no store",
-            advice="check the spelling, and that your code and this workspace use the same store",
+            advice=_near(name, others) or "check that your code and this workspace use the same store",
         )
 
     @property
@@ -243,13 +247,14 @@ class Evidence:
         """The registered model of this name; of several stores, the configured one's. Raises NotFound."""
         named = [model for model in self.models if model.name == name]
         if not named:
-            others = ", ".join(f"“{model.name}”" for model in self.models[:5])
+            others = [model.name for model in self.models]
+            listed = ", ".join(f"“{other}”" for other in others[:5])
             raise NotFound(
                 f"There is no registered model called “{name}”.",
                 expected=f"a registered model called “{name}”",
-                found=f"registered models {others}" if others else "no registered model yet",
+                found=f"registered models {listed}" if others else "no registered model yet",
                 where=", ".join(store.address for store in self.stores) or "no store",
-                advice=f'register one: mlflow.register_model(…, "{name}")',
+                advice=_near(name, others) or f'register one: mlflow.register_model(…, "{name}")',
             )
         return next((model for model in named if model.store is self.configured), named[0])
 
@@ -275,6 +280,42 @@ class Evidence:
             return self._behind(of)
         return self._find(of.artifact_uri if isinstance(of, Run) else of.artifact_location)
 
+    def mlmodel(self, of: LoggedModel | ModelVersion) -> MLmodel:
+        """What a logged model, or the one behind a registered version, says of itself, without loading it.
+
+        Raises Unavailable when its files did not come along, NotFound when there are none or they are not valid.
+        """
+        return read_mlmodel(self.artifacts(of))
+
+    def model_of(self, version: ModelVersion) -> LoggedModel:
+        """The logged model behind a registered version.
+
+        Raises NotFound when there is none where it points, or when the run that logged it is not here.
+        """
+        original = self._original(version)
+        scheme, _, rest = original.source.partition(":/")
+        name, _, path = rest.strip("/").partition("/")
+        run = self.run_of(replace(original, run_id=name) if scheme == "runs" else original)
+        for model in reversed(run.models):
+            if (model.name == path and model.status == "READY") if scheme == "runs" else model.id == name:
+                return model
+        raise _ghost(version)
+
+    def file(self, path: str) -> Path:
+        """A file of the workspace, as "spreadsheet.csv". Raises NotFound when it is not there."""
+        if self.shelves is None:
+            raise Unavailable(f"nobody looked for the file {path}.")
+        found = inside(self.shelves.folder, path)
+        if found is None or not found.is_file():
+            raise NotFound(
+                f"There is no file {path} in your workspace.",
+                expected=f"a file {path}",
+                found="no such file",
+                where=str(self.shelves.folder),
+                advice="save it in the workspace's own folder, beside flowcoach.toml",
+            )
+        return found
+
     def close(self) -> None:
         """Give back what the readers hold."""
         for store in self.stores:
@@ -288,21 +329,26 @@ class Evidence:
             raise Unavailable(f"nobody looked for the files at {location}.")
         return self.shelves.find(location)
 
-    def _behind(self, version: ModelVersion, followed: frozenset[str] = frozenset()) -> Artifacts:
+    def _behind(self, version: ModelVersion) -> Artifacts:
         """What the source of a version leads to: a logged model, another version, a run's folder, or a location."""
+        version = self._original(version)
         scheme, _, rest = version.source.partition(":/")
         name, _, tail = rest.strip("/").partition("/")
         if scheme == "runs":
             return self._logged_in(name, tail, version)
-        if scheme != "models":
-            return self._find(version.source)
-        if not tail:
-            return self._logged_model(name, version)
+        return self._logged_model(name, version) if scheme == "models" else self._find(version.source)
+
+    def _original(self, version: ModelVersion, followed: frozenset[str] = frozenset()) -> ModelVersion:
+        """The version that a copy was made from, as `models:/name/1`; any other as it is."""
+        scheme, _, rest = version.source.partition(":/")
+        name, _, number = rest.strip("/").partition("/")
+        if scheme != "models" or not number:
+            return version
         numbered = (one for model in self.models if model.name == name for one in model.versions)
-        original = next((one for one in numbered if str(one.version) == tail), None)
+        original = next((one for one in numbered if str(one.version) == number), None)
         if original is None or version.source in followed:
             raise _ghost(version)
-        return self._behind(original, followed | {version.source})
+        return self._original(original, followed | {version.source})
 
     def _logged_model(self, id: str, version: ModelVersion) -> Artifacts:
         run = self.runs.with_id(version.run_id) if version.run_id else None
@@ -328,6 +374,12 @@ class Evidence:
         if found is None:
             raise _ghost(version)
         return found
+
+
+def _near(name: str, others: list[str]) -> str:
+    """What to try when a name that is there is nearly the one that was looked for; "" when none is."""
+    near = difflib.get_close_matches(name, others, n=1, cutoff=0.75)
+    return f"“{near[0]}” is nearly it: to MLflow it is another name. Write it exactly as “{name}”" if near else ""
 
 
 def _ghost(version: ModelVersion) -> NotFound:
