@@ -257,11 +257,41 @@ class TestBehindAVersion:
         with pytest.raises(Unavailable):
             self.behind(self.evidence(home, source))
 
+    @pytest.mark.parametrize("source", [f"models:/{MODEL_ID}", "runs:/r1/forest"])
+    def test_its_logged_model_is_known(self, home: Path, source: str) -> None:
+        evidence = self.evidence(home, source, "models:/duration/1")
+        for version in evidence.model("duration").versions:
+            assert evidence.model_of(version).id == MODEL_ID
+
+    @pytest.mark.parametrize("source", ["runs:/r1/other", "models:/m-1", "models:/duration/1", "s3://b/x", ""])
+    def test_a_version_without_a_logged_model_is_told_as_a_ghost(self, home: Path, source: str) -> None:
+        evidence = self.evidence(home, source)
+        with pytest.raises(NotFound, match="No model was logged where version 1"):
+            evidence.model_of(evidence.model("duration").versions[0])
+
+    def test_a_version_whose_run_is_gone_says_so(self, home: Path) -> None:
+        evidence = self.evidence(home, "runs:/gone/forest")
+        with pytest.raises(NotFound, match="points at no run that is here"):
+            evidence.model_of(evidence.model("duration").versions[0])
+
     def test_a_run_and_a_logged_model_are_asked_in_the_same_words(self, with_model: Path) -> None:
         evidence = self.evidence(with_model)
         run = evidence.runs.first()
         assert evidence.artifacts(run).files() == ("model/MLmodel", "plot.txt")
         assert evidence.artifacts(run.models[0]).files() == ("MLmodel",)
+
+
+class TestFilesOfTheWorkspace:
+    """A file that a learner saved beside the settings."""
+
+    def test_one_is_found(self, home: Path) -> None:
+        put(home / "spreadsheet.csv", "model,rmse\n")
+        assert Evidence((), shelves=shelves(home)).file("spreadsheet.csv").read_text() == "model,rmse\n"
+
+    @pytest.mark.parametrize("path", ["spreadsheet.csv", "../secret.txt", "/etc/passwd", "mlruns", ""])
+    def test_what_is_missing_or_lies_elsewhere_is_not_there(self, home: Path, path: str) -> None:
+        with pytest.raises(NotFound, match="There is no file"):
+            Evidence((), shelves=shelves(home)).file(path)
 
 
 @pytest.mark.parametrize(
