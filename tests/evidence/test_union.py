@@ -201,3 +201,9 @@ def test_a_missing_experiment_is_told_with_every_store_that_was_looked_at() -> N
     with pytest.raises(NotFound) as raised:
         together(Held("a"), Held("b")).experiment("other")
     assert raised.value.where == "a, b"
+
+
+def test_a_misspelt_experiment_is_told_which_name_is_nearly_it() -> None:
+    with pytest.raises(NotFound) as raised:
+        together(Held("a"), Held("b")).experiment("tunning")
+    assert raised.value.advice == "“tuning” is nearly it: to MLflow it is another name. Write it exactly as “tunning”"
