@@ -128,6 +128,7 @@ def main(context: click.Context, folder: Path | None) -> None:
 
 
 def _status(folder: Path | None) -> None:
+    from flowcoach.coach import progress
     from flowcoach.coach.status import place
 
     try:
@@ -141,7 +142,7 @@ def _status(folder: Path | None) -> None:
         click.echo("All commands: flowcoach --help")
         sys.exit(2)
     result = course.look((), here.folder, here.store)
-    now = place(result)
+    now = place(result.sections, at=progress.read(here.folder).at)
     if now is None:
         click.echo(
             f"All {len(result.checks)} steps hold: {result.points:g} of {result.max_points:g} points. Well done."
@@ -192,6 +193,30 @@ def check(folder: Path | None, names: tuple[str, ...], as_json: bool, junit: Pat
         result = Result(flowcoach=__version__, problem=Trouble(problem.cause, problem.next_step))
     _show(result, as_json=as_json, junit=junit)
     sys.exit(result.exit_code)
+
+
+@main.command()
+@click.argument("name", required=False, type=Sections(), metavar="[SECTION]")
+@click.option("--plain", is_flag=True, help="Plain lines, also on a terminal.")
+@click.pass_obj
+def watch(folder: Path | None, name: str | None, plain: bool) -> None:  # noqa: ARG001
+    """Turn each step green the moment your work shows it; Ctrl-C ends it.
+
+    \b
+    flowcoach watch               from where you are
+    flowcoach watch 2.3           just this section
+    flowcoach watch --plain       lines that scroll, and nothing else
+    """
+    import threading
+
+    from flowcoach.coach.scripts import require
+    from flowcoach.coach.watch import Watch
+    from flowcoach.coach.watch_plain import narrate
+
+    here = workspace.find(explicit=folder)
+    require("watchfiles")
+    with suppress(KeyboardInterrupt):  # that is how one leaves
+        narrate(Watch(here, name), _console(), threading.Event())
 
 
 def _show(result: Result, *, as_json: bool, junit: Path | None) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from flowcoach.result import CheckResult, Result, SectionResult, State
+from flowcoach.result import CheckResult, SectionResult, State
 
 
 @dataclass(frozen=True)
@@ -21,9 +22,13 @@ class Place:
         return any(check.state is State.PASSED for check in self.section.checks)
 
 
-def place(result: Result) -> Place | None:
-    """The first step that has not passed, bonuses aside; None when everything is done."""
-    for section in result.sections:
+def place(sections: Sequence[SectionResult], *, at: str | None = None) -> Place | None:
+    """The first step that has not passed, bonuses aside; None when everything is done.
+
+    It is looked for from the section `at` on, and in the sections before that only when those are done.
+    """
+    first = next((position for position, section in enumerate(sections) if section.id == at), 0)
+    for section in (*sections[first:], *sections[:first]):
         for number, check in enumerate(section.checks, start=1):
             if check.state is not State.PASSED and not check.bonus:
                 return Place(section, check, number)

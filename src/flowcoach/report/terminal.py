@@ -30,7 +30,7 @@ def render(result: Result, console: Console) -> None:
     States stand there in words, so nothing depends on colour. Why a skill matters is told when a single check was
     asked for and passed; told for every green on every look, nobody would read it.
     """
-    page = _Page(console)
+    page = Page(console)
     if result.problem:
         page.put(result.problem.cause, style="red")
         page.put(result.problem.next_step, margin="Next: ")
@@ -46,7 +46,9 @@ def render(result: Result, console: Console) -> None:
 
 
 @dataclass(frozen=True)
-class _Page:
+class Page:
+    """A console on which text is wrapped behind a margin."""
+
     console: Console
 
     def put(self, words: str, *, margin: str = "", style: str = "", margin_style: str = "") -> None:
@@ -66,7 +68,7 @@ class _Page:
         return Text(fit(clean(words), self.console.encoding), style)
 
 
-def _section(page: _Page, section: SectionResult, *, with_why: bool) -> None:
+def _section(page: Page, section: SectionResult, *, with_why: bool) -> None:
     page.put(f"{section.id} {section.title}: {score(section.points, section.max_points)}", style="bold")
     page.blank()
     column = max((len(worth(check)) for check in section.checks), default=0)
@@ -80,7 +82,7 @@ def _section(page: _Page, section: SectionResult, *, with_why: bool) -> None:
     page.blank()
 
 
-def _check(page: _Page, check: CheckResult, column: int) -> None:
+def _check(page: Page, check: CheckResult, column: int) -> None:
     look = STYLES[check.state]
     style = look.terminal
     margin = f"  {look.symbol} {check.state:<7}  {worth(check):<{column}}  "
