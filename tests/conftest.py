@@ -19,11 +19,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 class ByWorkspace(LoadScopeScheduling):
-    """Keep what shares an expensive workspace in one worker: a file's tests, and in the proof those of one section."""
+    """Keep what shares an expensive workspace in one worker: a file's tests, and of the course those of one section."""
 
     def _split_scope(self, nodeid: str) -> str:
         file, _, test = nodeid.partition("::")
-        section = re.search(r"\[(\d+\.\d+)", test) if "/prove/" in file else None
+        section = re.search(r"\[(\d+\.\d+)", test) if "/prove/" in file or "test_pages" in file else None
         return f"{file}[{section[1]}]" if section else file
 
 
