@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -18,6 +18,8 @@ from flowcoach.result import Result, State, Trouble
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+    from flowcoach.coach.progress import Progress
 
 ROOT_HELP = """Do the MLflow course and be told at once, and truthfully, what holds.
 
@@ -74,7 +76,10 @@ def _console(*, stderr: bool = False) -> Console:
 
 @contextmanager
 def _progress(first: str, *, steps: int) -> Iterator[Any]:
-    """Say each of `steps` on standard error as it begins: with a bar on a terminal, in plain lines elsewhere."""
+    """Say each of `steps` on standard error as it begins: on a terminal with a bar, which a single step does not need.
+
+    Elsewhere in plain lines.
+    """
     console = _console(stderr=True)
     if not console.is_terminal:
         console.print(f"{first} …")
@@ -82,31 +87,30 @@ def _progress(first: str, *, steps: int) -> Iterator[Any]:
         return
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-    columns = (
-        SpinnerColumn(),
-        BarColumn(20),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("{task.description}"),
-    )
+    bar = (BarColumn(20), MofNCompleteColumn()) if steps > 1 else ()
+    columns = (SpinnerColumn(), *bar, TimeElapsedColumn(), TextColumn("{task.description}"))
     with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task(f"{first} …", total=steps)
         yield lambda text: progress.update(task, advance=1, description=f"{text} …")
 
 
 class Sections(click.ParamType):
-    """A section, or a check by its id; completes the sections."""
+    """A section; with `steps`, also a step by its id. Completes what it takes."""
 
     name = "section"
+
+    def __init__(self, *, steps: bool = False) -> None:
+        self.steps = steps
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[Any]:  # noqa: ARG002
         """Offer the ids that begin like this."""
         from click.shell_completion import CompletionItem
 
         found = course.sections()
-        return [
-            CompletionItem(section.id, help=section.title) for section in found if section.id.startswith(incomplete)
-        ]
+        named = [(section.id, section.title) for section in found]
+        if self.steps and incomplete.partition("/")[0] in dict(named):
+            named += [(check.id, check.title) for check in course.section(incomplete.partition("/")[0]).checks]
+        return [CompletionItem(id, help=title) for id, title in named if id.startswith(incomplete)]
 
 
 @click.group(
@@ -128,7 +132,6 @@ def main(context: click.Context, folder: Path | None) -> None:
 
 
 def _status(folder: Path | None) -> None:
-    from flowcoach.coach import progress
     from flowcoach.coach.status import place
 
     try:
@@ -142,7 +145,8 @@ def _status(folder: Path | None) -> None:
         click.echo("All commands: flowcoach --help")
         sys.exit(2)
     result = course.look((), here.folder, here.store)
-    now = place(result.sections, at=progress.read(here.folder).at)
+    known = _remember(here, lambda known: known.with_done(result.checks))
+    now = place(result.sections, at=known.at)
     if now is None:
         click.echo(
             f"All {len(result.checks)} steps hold: {result.points:g} of {result.max_points:g} points. Well done."
@@ -151,27 +155,49 @@ def _status(folder: Path | None) -> None:
     step = f"{now.section.id}, step {now.number} of {len(now.section.checks)}"
     done = sum(check.state is State.PASSED for check in result.checks)
     click.echo(f"{here.folder.name}: {done} of {len(result.checks)} steps hold.")
-    click.echo(f"You {'were' if now.begun else 'are'} at {step}: {now.check.title}.")
+    click.echo(f"You are at {step}: {now.check.title}.")
     if now.begun:
         click.echo(f"Next: work on that step, then flowcoach check {now.section.id}")
+    elif now.section.id in known.ran:
+        click.echo(f"Next: {_exercise(now.section.id, here.folder)}")
     else:
-        click.echo(f"Next: flowcoach run {now.section.id}, then {_exercise(here, now.section.id)}")
+        click.echo(f"Next: flowcoach run {now.section.id}, then {_exercise(now.section.id, here.folder)}")
 
 
-def _exercise(here: workspace.Workspace, id: str) -> str:
-    """What to type to open a section's exercise."""
-    folder = here.folder / "exercises" / course.section(id).name
-    found = next(iter(sorted(folder.glob("*.ipynb"))), folder)
-    return f"jupyter notebook {_quoted(found.relative_to(Path.cwd()) if found.is_relative_to(Path.cwd()) else found)}"
+def _remember(here: workspace.Workspace, change: Callable[[Progress], Progress]) -> Progress:
+    """Change the learner's progress, and say when a file that could not be read went aside.
+
+    A workspace that cannot be written to is looked at all the same.
+    """
+    from flowcoach.coach import progress
+
+    try:
+        after, aside = progress.remember(here.folder, change)
+    except Problem:
+        return change(progress.read(here.folder))
+    if aside:
+        click.echo(f"{progress.FILE} could not be read. It lies in {aside}, and a new one was begun.", err=True)
+    return after
 
 
-def _quoted(path: Path) -> str:
-    """A path as any shell takes it."""
-    return f'"{path}"' if " " in str(path) else str(path)
+def _exercise(id: str, workspace: Path, *, inside: Path | None = None) -> str:
+    """What to type, in the folder `inside` (else the current one), to open a section's exercise."""
+    folder = workspace / "exercises" / course.section(id).name
+    found = next(iter(sorted(folder.glob("*.ipynb"))), None)
+    if found is None:
+        return f"flowcoach reset {id} to get its exercise back"
+    return f"jupyter notebook {_quoted(found, inside)}"
+
+
+def _quoted(path: Path, inside: Path | None = None) -> str:
+    """A path as any shell takes it in the folder `inside` (else the current one)."""
+    near = inside or Path.cwd()
+    shortest = path.relative_to(near) if path.is_relative_to(near) else path
+    return f'"{shortest}"' if " " in str(shortest) else str(shortest)
 
 
 @main.command()
-@click.argument("names", nargs=-1, type=Sections(), metavar="[SECTION]...")
+@click.argument("names", nargs=-1, type=Sections(steps=True), metavar="[SECTION]...")
 @click.option("--json", "as_json", is_flag=True, help="Write the result as JSON (flowcoach/result/v1) instead.")
 @click.option("--junit", type=click.Path(dir_okay=False, path_type=Path), help="Also write the result as JUnit XML.")
 @click.pass_obj
@@ -219,6 +245,106 @@ def watch(folder: Path | None, name: str | None, plain: bool) -> None:  # noqa: 
         narrate(Watch(here, name), _console(), threading.Event())
 
 
+@main.command()
+@click.argument("name", type=Sections(steps=True), metavar="SECTION")
+@click.pass_obj
+def hint(folder: Path | None, name: str) -> None:
+    """Give one more push, each time you ask.
+
+    \b
+    flowcoach hint 2.3            for the first step that is open
+    flowcoach hint 2.3/trials     for this step
+    """
+    from flowcoach.coach import hints
+    from flowcoach.report.text import clean, lines
+
+    here = workspace.find(explicit=folder)
+    step = hints.step(name, here)
+    click.secho(f"{step.id}: {clean(step.title)}", bold=True)
+    if step.state is State.PASSED:
+        click.echo(f"This holds already.\nNext: flowcoach check {step.id.partition('/')[0]}")
+        return
+    push = hints.push(step, here.folder)
+    for number, text in enumerate(push.seen, start=1):
+        if push.again or number == len(push.seen):
+            first, *rest = lines(text)
+            click.echo("\n".join([f"  hint {number} of {len(step.hints)}  {first}", *rest]))
+    if not push.last:
+        click.echo(f"Next: try it; for one more push, flowcoach hint {step.id}")
+        return
+    page = course.section(step.id.partition("/")[0]).folder / "README.md"
+    click.echo(f"{'There is' if push.again else 'This was the last;'} no further hint. Where else to look:")
+    click.echo(f"  what is seen     flowcoach check {step.id}")
+    click.echo(f"  the explanation  {page}")
+    click.echo(f"  the solution     flowcoach solution {step.id.partition('/')[0]} --anyway")
+
+
+@main.command()
+@click.argument("name", type=Sections(), metavar="SECTION")
+@click.option("--anyway", is_flag=True, help="Also while steps are open.")
+@click.pass_obj
+def solution(folder: Path | None, name: str, anyway: bool) -> None:
+    """Show a section's solution, once all its steps hold.
+
+    \b
+    flowcoach solution 2.3
+    flowcoach solution 2.3 --anyway > solution.py
+    """
+    from flowcoach.coach import solution as coach
+
+    section = course.section(name)
+    cells = coach.read(course.root() / "solutions" / section.name / "exercise.py")
+    if anyway:
+        click.echo(
+            "What you read here you will not find out by yourself any more. Your points stay what they are.", err=True
+        )
+    else:
+        here = workspace.find(explicit=folder)
+        result = course.look((section.id,), here.folder, here.store)
+        if result.exit_code != 0:
+            raise Problem(
+                f"The solution of {section.id} is for comparing, once all its steps hold.",
+                f"flowcoach hint {section.id} gives a push; to read it now: flowcoach solution {section.id} --anyway",
+            )
+    console = _console()
+    if not console.is_terminal:
+        click.echo(coach.script(cells), nl=False)
+        return
+    from rich.markdown import Markdown
+    from rich.syntax import Syntax
+
+    for cell in cells:
+        console.print(Markdown(cell.text) if cell.is_prose else Syntax(cell.text, "python", word_wrap=True))
+        console.print()
+
+
+@main.command()
+@click.argument("name", type=Sections(), metavar="SECTION")
+@click.pass_obj
+def reset(folder: Path | None, name: str) -> None:
+    """Set a section's exercise back to how it came: flowcoach reset 2.3.
+
+    What you wrote is kept under today's date. Your store, your answers and your points stay what they are.
+    """
+    from flowcoach.coach import reset as coach
+
+    section = course.section(name)
+    here = workspace.find(explicit=folder)
+    done = coach.reset(section, here)
+    if not done.written:
+        click.echo(f"The exercise of {section.id} is as it came: there is nothing to set back.")
+        return
+    for path in done.written:
+        click.echo(f"new      {_quoted(path)}")
+    if done.backup:
+        copy = "copy" if sys.platform == "win32" else "cp"
+        for path in sorted(done.backup.iterdir()):
+            click.echo(f"yours    {_quoted(path)}")
+            target = here.folder / "exercises" / section.name / path.name
+            click.echo(f"  to bring it back: {copy} {_quoted(path)} {_quoted(target)}")
+    click.echo("Is it open in Jupyter? Choose File > Reload Notebook from Disk there, before you save.")
+
+
 def _show(result: Result, *, as_json: bool, junit: Path | None) -> None:
     if junit:
         from flowcoach.report import junit as face
@@ -242,34 +368,56 @@ def _show(result: Result, *, as_json: bool, junit: Path | None) -> None:
 
 
 @main.command("list")
+@click.argument("names", nargs=-1, type=Sections(steps=True), metavar="[SECTION]...")
 @click.option("--json", "as_json", is_flag=True, help="Write the list as JSON.")
-def list_(as_json: bool) -> None:
-    """List the sections with their steps and points.
+@click.pass_obj
+def list_(folder: Path | None, names: tuple[str, ...], as_json: bool) -> None:
+    """List the sections with their steps and points; in a workspace, what is done and what is open.
 
     \b
     flowcoach list
+    flowcoach list 2.3
     flowcoach list --json | jq '.[].id'
     """
-    found = [(section, section.checks) for section in course.sections()]
+    from flowcoach.coach.listing import listing
+    from flowcoach.coach.progress import Progress
+
+    chosen = course.select(names)
+    try:
+        here = workspace.find(explicit=folder)
+        result = course.look(names, here.folder, here.store)
+    except Problem as problem:
+        if folder is not None:
+            raise
+        click.echo(f"The plain list: {problem.cause}\n", err=True)
+        listed = listing(chosen, None, Progress())
+    else:
+        listed = listing(chosen, result, _remember(here, lambda known: known.with_done(result.checks)))
     if as_json:
         import json
 
-        listed = [
-            {
-                "id": section.id,
-                "title": section.title,
-                "checks": [{"id": check.id, "title": check.title, "points": check.points} for check in checks],
-            }
-            for section, checks in found
-        ]
         click.echo(json.dumps(listed, indent=2))
         return
-    for section, checks in found:
-        points = sum(check.points for check in checks if not check.bonus)
-        click.secho(f"{section.id} {section.title}", bold=True, nl=False)
-        click.echo(f"  {len(checks)} steps, {points:g} points")
-        for number, check in enumerate(checks, start=1):
-            click.echo(f"  {number}. {check.title}")
+    for section in listed:
+        _list_section(section)
+
+
+def _list_section(section: dict[str, Any]) -> None:
+    checks = section["checks"]
+    required = [check for check in checks if not check["bonus"]]
+    points = f"{sum(check['points'] for check in required):g} points"
+    seen = any("state" in check for check in checks)
+    if seen:
+        done = sum(check["state"] == State.PASSED for check in required)
+        told = f"{done} of {len(required)} steps, {sum(check['earned'] for check in checks):g} of {points}"
+    else:
+        told = f"{len(checks)} steps, {points}"
+    click.secho(f"{section['id']} {section['title']}", bold=True, nl=False)
+    click.echo(f"  {told}")
+    for number, check in enumerate(checks, start=1):
+        bonus = " (bonus)" if check["bonus"] else ""
+        state = ("done  " if check["state"] == State.PASSED else "open  ") if seen else ""
+        click.echo(f"  {state}{number}. {check['title']}{bonus}")
 
 
 @main.command()
@@ -277,29 +425,47 @@ def list_(as_json: bool) -> None:
 @click.option("--learner", help="An id of your own; it picks which trips are yours. Random when not given.")
 @click.option("--data", type=click.Path(exists=True, file_okay=False, path_type=Path), help="A folder of real months.")
 @click.option("--months", nargs=3, type=MONTH, metavar="TRAIN VALID TEST", help="Three months, as 2023-01.")
-def start(folder: Path, learner: str | None, data: Path | None, months: tuple[Any, ...] | None) -> None:
+@click.option("--at", type=Sections(), metavar="SECTION", help="Begin in the middle, with this section.")
+def start(folder: Path, learner: str | None, data: Path | None, months: tuple[Any, ...] | None, at: str | None) -> None:
     """Make a workspace: your store, your trips, your exercises.
 
     \b
     flowcoach start my-course
     flowcoach start my-course --data ~/taxi      on real months you have
+    flowcoach start my-course --at 2.5           in the middle; the sections before can still be done
     """
     from flowcoach.coach import start as coach
 
     for parent in folder.resolve().parents:
         if (parent / workspace.SETTINGS).is_file():
             raise Problem(f"You are in a workspace already: {parent}", "go on in it: flowcoach says where you are")
-    with _progress("Making your workspace", steps=4) as say:
+    begin = course.section(at) if at else course.sections()[0]
+    ignored = (
+        {"--learner": learner, "--data": data, "--months": months} if (folder / workspace.SETTINGS).exists() else {}
+    )
+    with _progress("Making your workspace", steps=5 if at else 4) as say:
         made = coach.start(folder, learner=learner, data=data, months=_months(months), say=lambda t: say(_STAGES[t]))
         say("Telling Jupyter about this Python")
         kernel = coach.register_kernel()
+        if at:
+            say(f"Running the script of {begin.id}")
+            coach.begin_at(begin, made)
     click.secho(f"Your workspace is ready: {made.folder}", bold=True)
     click.echo(f"  tracking address  {made.own_store}")
     click.echo(f"  your trips        {made.data}  ({', '.join(made.month_names)})")
     click.echo(f"  Jupyter kernel    {'Python (flowcoach)' if kernel else 'none: pip install flowcoach[notebooks]'}")
     if made.store != made.own_store:
         click.secho(f"MLFLOW_TRACKING_URI is set and wins: {shown(made.store)}", fg="yellow")
-    click.echo(f"\nNext:\n  cd {_quoted(folder)}\n  flowcoach run {course.sections()[0].id}")
+    if given := [name for name, value in ignored.items() if value]:
+        click.secho(
+            f"It was there before, so {' and '.join(given)} changed nothing: "
+            f"edit {made.folder / workspace.SETTINGS}, or start a new folder.",
+            fg="yellow",
+        )
+    click.echo("\nNext:")
+    if folder.resolve() != Path.cwd():
+        click.echo(f"  cd {_quoted(folder)}")
+    click.echo(f"  {_exercise(begin.id, made.folder, inside=made.folder)}" if at else f"  flowcoach run {begin.id}")
 
 
 _STAGES = {"trips": "Drawing your taxi trips", "store": "Preparing your MLflow store (the slow part, once)"}
@@ -321,7 +487,8 @@ def run(folder: Path | None, name: str) -> None:
     scripts.require("mlflow", "optuna", "pandas", "sklearn")
     code = scripts.run(section.folder / "run.py", here)
     if code == 0:
-        click.echo(f"\nNext: {_exercise(here, section.id)}, or look around with flowcoach ui")
+        _remember(here, lambda known: known.having_run(section.id))
+        click.echo(f"\nNext: {_exercise(section.id, here.folder)}, or look around with flowcoach ui")
     sys.exit(code)
 
 
@@ -392,7 +559,7 @@ def ui(folder: Path | None, port: int | None, of_demo: bool, browser: bool) -> N
     chosen = coach.free_port(port) if port else coach.free_port()
     if port and chosen != port:
         raise Problem(f"Port {port} is taken.", "leave --port away: flowcoach ui finds a free one")
-    with coach.serve(here, chosen) as server:
+    with _until_told_to_end(), coach.serve(here, chosen) as server:
         with _progress("Starting MLflow's UI (about 15 s)", steps=1):
             coach.wait_until_ready(server, chosen, here)
         address = f"http://{coach.HOST}:{chosen}"
@@ -402,6 +569,23 @@ def ui(folder: Path | None, port: int | None, of_demo: bool, browser: bool) -> N
         with suppress(KeyboardInterrupt):  # that is how one leaves
             server.wait()
             raise Problem("MLflow's UI ended by itself.", f"read what it said: {coach.log_of(here)}")
+
+
+@contextmanager
+def _until_told_to_end() -> Iterator[None]:
+    """Let a request to end (SIGTERM, or the terminal being closed) end what is in here in good order."""
+    import signal
+
+    def end(number: int, _: object) -> NoReturn:
+        sys.exit(128 + number)
+
+    asked = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    before = {number: signal.signal(number, end) for number in asked}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _demo_folder(folder: Path | None) -> Path:

@@ -88,9 +88,16 @@ def section(id: str) -> Section:
     known = {section.id: section for section in sections()}
     if id in known:
         return known[id]
-    near = difflib.get_close_matches(id, [*known, *(found.name for found in known.values())], n=1, cutoff=0.5)
-    guess = f"did you mean {near[0].split('-')[0]}? " if near else ""
+    guess = f"did you mean {near}? " if (near := _nearest(id, list(known.values()))) else ""
     raise Problem(f"There is no section “{id}”.", f"{guess}The sections are {', '.join(known)}: flowcoach list")
+
+
+def _nearest(id: str, known: Sequence[Section]) -> str | None:
+    """What was probably meant: the step of this name, else the section whose number or name is most like it."""
+    steps = [check.id for found in known for check in found.checks if check.id.endswith(f"/{id}")]
+    names = [found.id for found in known if len(id) > 1] + [found.name for found in known]
+    near = difflib.get_close_matches(id, names, n=1, cutoff=0.5)
+    return next(iter(steps), None) or (near[0].split("-")[0] if near else None)
 
 
 def select(names: Sequence[str]) -> list[tuple[Section, tuple[Check, ...]]]:

@@ -15,7 +15,8 @@ from contextlib import closing
 from pathlib import Path
 
 from flowcoach import course, taxi, workspace
-from flowcoach.atomic import write_text
+from flowcoach.atomic import replacing, write_text
+from flowcoach.coach import progress, scripts
 from flowcoach.coach.scripts import require
 from flowcoach.evidence.opening import path_of
 from flowcoach.problem import Problem
@@ -108,18 +109,34 @@ def seed(learner: str) -> int:
 def copy_exercises(made: Workspace) -> None:
     """Copy each section's exercise that the workspace does not have yet, bound to the named kernel."""
     for section in course.sections():
-        source = course.root() / "exercises" / section.name
         target = made.folder / "exercises" / section.name
-        if not source.is_dir() or target.exists():
+        if target.exists():
             continue
-        target.mkdir(parents=True)
-        for path in source.iterdir():
-            if path.suffix == ".ipynb":
-                notebook = json.loads(path.read_text(encoding="utf-8"))
-                notebook["metadata"]["kernelspec"] = _kernelspec()
-                write_text(target / path.name, json.dumps(notebook, indent=1, ensure_ascii=False) + "\n")
-            elif path.is_file():
-                shutil.copyfile(path, target / path.name)
+        for name, content in fresh_exercise(section).items():
+            target.mkdir(parents=True, exist_ok=True)
+            with replacing(target / name) as unfinished:
+                unfinished.write_bytes(content)
+
+
+def begin_at(section: course.Section, made: Workspace) -> None:
+    """Let the learner begin with this section: its script prepares what it starts from, and the coach counts from here.
+
+    Raises Problem when the script fails.
+    """
+    scripts.run(section.folder / "run.py", made, quiet=True)
+    progress.remember(made.folder, lambda known: known.beginning_at(section.id).having_run(section.id))
+
+
+def fresh_exercise(section: course.Section) -> dict[str, bytes]:
+    """The files of a section's exercise as a workspace gets them, by name: its notebook bound to the named kernel."""
+    source = course.root() / "exercises" / section.name
+    files = {path.name: path.read_bytes() for path in sorted(source.glob("*")) if path.is_file()}
+    for name in files:
+        if name.endswith(".ipynb"):
+            notebook = json.loads(files[name])
+            notebook["metadata"]["kernelspec"] = _kernelspec()
+            files[name] = (json.dumps(notebook, indent=1, ensure_ascii=False) + "\n").encode()
+    return files
 
 
 def prepare_store(made: Workspace, template: Path | None = None) -> None:
