@@ -164,7 +164,7 @@ class Reader:
             elif kind:
                 server = self._start(line, kind)
                 if block.output is not None:
-                    _wait_for(lambda server=server: agrees(block.output or "", server.said), 30)
+                    wait_for(lambda server=server: agrees(block.output or "", server.said), 30)
                     printed += server.said
             else:
                 said, beside = self._run(line)
@@ -214,7 +214,7 @@ class Reader:
             )
         server = Server(line, process, log)
         self.servers.append(server)
-        ready = _wait_for(lambda: process.poll() is not None or _answers(port, server), START_SECONDS)
+        ready = wait_for(lambda: process.poll() is not None or _is_up(port, server), START_SECONDS)
         assert ready, f"{line} did not answer in {START_SECONDS} s:\n{server.said}"
         assert process.poll() is None, f"{line} ended:\n{server.said}"
         return server
@@ -250,10 +250,13 @@ def _elsewhere(text: str, there: int, here: int) -> str:
     return re.sub(rf"(127\.0\.0\.1|localhost):{there}\b", rf"\g<1>:{here}", text)
 
 
-def _answers(port: int | None, server: Server) -> bool:
-    """Whether a server answers, whatever it answers; one without a port, whether it said a first word."""
-    if port is None:
-        return bool(server.said)
+def _is_up(port: int | None, server: Server) -> bool:
+    """Whether a server answers; one without a port, whether it said a first word."""
+    return answers(port) if port else bool(server.said)
+
+
+def answers(port: int) -> bool:
+    """Whether something on this machine answers at a port, whatever it answers."""
     try:
         with urllib.request.urlopen(f"http://{HOST}:{port}/", timeout=2):
             return True
@@ -263,7 +266,8 @@ def _answers(port: int | None, server: Server) -> bool:
         return False
 
 
-def _wait_for(happened: Callable[[], bool], seconds: float) -> bool:
+def wait_for(happened: Callable[[], bool], seconds: float) -> bool:
+    """Whether something happened within these seconds."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if happened():
