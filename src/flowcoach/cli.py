@@ -588,6 +588,30 @@ def _until_told_to_end() -> Iterator[None]:
             signal.signal(number, handler)
 
 
+@main.command()
+@click.option("--json", "as_json", is_flag=True, help="Write what was found as JSON.")
+@click.pass_obj
+def doctor(folder: Path | None, as_json: bool) -> None:
+    """Say what is in the way: address, store, server, kernel, code. It changes nothing.
+
+    \b
+    flowcoach doctor
+    flowcoach doctor --json | jq '.troubles[].id'
+
+    Exit codes: 0 no trouble; 1 troubles found; 2 nothing could be looked at.
+    """
+    from flowcoach.coach.doctor import Patient, examine, show
+
+    diagnoses = examine(Patient.of(workspace.find(explicit=folder)))
+    if as_json:
+        import json
+
+        click.echo(json.dumps(show.to_dict(diagnoses), indent=2, ensure_ascii=False))
+    else:
+        show.render(diagnoses, _console())
+    sys.exit(1 if diagnoses else 0)
+
+
 def _demo_folder(folder: Path | None) -> Path:
     return folder or Path(".demo")
 
