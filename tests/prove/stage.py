@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from flowcoach import course, workspace
@@ -15,11 +16,19 @@ from flowcoach.course import Section
 from flowcoach.result import CheckResult, SectionResult, State
 from flowcoach.workspace import Workspace
 
+LOCATIONS = {"experiments": "artifact_location", "runs": "artifact_uri", "logged_models": "artifact_location"}
+
 
 def copy(source: Workspace, folder: Path) -> Workspace:
-    """A copy of a workspace to change at will."""
+    """A copy of a workspace to change at will: what is logged there stays there."""
     shutil.copytree(source.folder, folder)
-    return workspace.load(folder)
+    made = workspace.load(folder)
+    with closing(sqlite3.connect(folder / "mlflow.db")) as store, store:
+        for table, column in LOCATIONS.items():
+            store.execute(
+                f"UPDATE {table} SET {column} = replace({column}, ?, ?)", (f"{source.artifacts}/", f"{made.artifacts}/")
+            )
+    return made
 
 
 def examine(here: Workspace, section: Section) -> SectionResult:
