@@ -5,7 +5,7 @@ A trouble is a function that looks and a docstring that explains, in one of the 
 
 from __future__ import annotations
 
-from flowcoach.coach.doctor import addresses, code, kernel, store
+from flowcoach.coach.doctor import addresses, code, kernel, show, store
 from flowcoach.coach.doctor.patient import Patient
 from flowcoach.coach.doctor.trouble import Diagnosis, Finding, Trouble
 from flowcoach.problem import Problem
@@ -17,7 +17,7 @@ TROUBLES = tuple(
     if isinstance(known, Trouble)
 )
 
-__all__ = ["TROUBLES", "Diagnosis", "Finding", "Patient", "Trouble", "examine"]
+__all__ = ["TROUBLES", "Diagnosis", "Finding", "Patient", "Trouble", "examine", "show"]
 
 
 def examine(patient: Patient) -> tuple[Diagnosis, ...]:

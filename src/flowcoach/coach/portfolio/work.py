@@ -1,0 +1,136 @@
+"""What there is to show: experiments with a figure in them, and registered models, as plain data."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+from flowcoach.evidence import Evidence, MLmodel, ModelVersion, NotFound, RegisteredModel, Run, Unavailable
+
+_RUNS = 1000  # of an experiment, the newest
+_VERSIONS = 10  # of a model, the newest
+# The scripts that come with the course are shown to a learner; what they log is not the learner's own work.
+_OF_THE_COURSE = re.compile(r"(^|[\\/])modules[\\/]\d+\.\d+-[^\\/]+[\\/]run\.py$")
+_LOWER = re.compile(r"(^|_)(rmse|mse|mae|mape|loss|error|seconds)($|_)", re.IGNORECASE)
+_HIGHER = re.compile(r"(^|_)(r2|accuracy|acc|auc|f1|score|precision|recall)($|_)", re.IGNORECASE)
+_BESIDES = ("training_", "system/")  # figures that say little of a model
+
+
+@dataclass(frozen=True)
+class Study:
+    """An experiment as it is shown: its finished runs with the figure `metric`, oldest first; `best` is the one with
+    the best figure, None when nobody can tell whether low or high is good; `knobs` are what varied and are numbers."""
+
+    name: str
+    metric: str
+    runs: tuple[Run, ...]
+    best: Run | None
+    knobs: tuple[str, ...]
+
+    @property
+    def values(self) -> list[float]:
+        """The figure of each run."""
+        return [run.metric(self.metric) for run in self.runs]
+
+    @property
+    def lower_is_better(self) -> bool:
+        """Whether the lowest figure is the best one."""
+        return _LOWER.search(self.metric) is not None
+
+
+@dataclass(frozen=True)
+class Version:
+    """A version of a registered model with what lies behind it, as far as it is here."""
+
+    version: ModelVersion
+    run: Run | None
+    model: MLmodel | None
+
+    @property
+    def commit(self) -> str:
+        """The commit of the code that trained it, as MLflow wrote it down; "" when it did not."""
+        return self.run.tags.get("mlflow.source.git.commit", "") if self.run else ""
+
+
+@dataclass(frozen=True)
+class Card:
+    """A registered model as it is shown, its newest version first."""
+
+    model: RegisteredModel
+    versions: tuple[Version, ...]
+
+    @property
+    def aliases(self) -> list[tuple[str, int]]:
+        """The aliases, each with the version it points at."""
+        return sorted((alias, one.version) for one in self.model.versions for alias in one.aliases)
+
+
+def studies(evidence: Evidence) -> tuple[Study, ...]:
+    """The experiments in which the learner has a figure, those with most runs first."""
+    found = []
+    for experiment in evidence.experiments:
+        runs = experiment.runs.finished().by_start(newest_first=True).take(_RUNS)
+        own = [run for run in reversed(runs) if not is_of_the_course(run)]
+        metric = _main_metric(own)
+        if metric is not None:
+            found.append(_study(experiment.name, metric, [run for run in own if run.has_metric(metric)]))
+    return tuple(sorted(found, key=lambda study: (-len(study.runs), study.name)))
+
+
+def is_of_the_course(run: Run) -> bool:
+    """Whether a script that comes with the course logged this run."""
+    return _OF_THE_COURSE.search(run.tags.get("mlflow.source.name", "")) is not None
+
+
+def _main_metric(runs: Iterable[Run]) -> str | None:
+    """The figure that most runs have; of several, one of which it is known what is good."""
+    count = Counter(key for run in runs for key in run.metrics if run.has_metric(key) and not key.startswith(_BESIDES))
+    known = {key: (times, bool(_LOWER.search(key) or _HIGHER.search(key))) for key, times in count.items()}
+    return min(known, key=lambda key: (-known[key][0], not known[key][1], key), default=None)
+
+
+def _study(name: str, metric: str, runs: Sequence[Run]) -> Study:
+    best = None
+    if _LOWER.search(metric):
+        best = min(runs, key=lambda run: run.metric(metric))
+    elif _HIGHER.search(metric):
+        best = max(runs, key=lambda run: run.metric(metric))
+    keys = Counter(key for run in runs for key in run.params)
+    varying = [key for key, count in keys.most_common() if count >= 5 and len(_numbers(runs, key)) >= 3]
+    return Study(name, metric, tuple(runs), best, tuple(varying))
+
+
+def _numbers(runs: Iterable[Run], key: str) -> set[float]:
+    """The different values of a parameter, when all of them are numbers."""
+    values = [number(run.params[key]) for run in runs if key in run.params]
+    return set() if None in values else {value for value in values if value is not None}
+
+
+def number(text: str) -> float | None:
+    """A parameter's text as a number; None when it is none."""
+    with suppress(ValueError):
+        value = float(text)
+        return value if math.isfinite(value) else None
+    return None
+
+
+def cards(evidence: Evidence) -> tuple[Card, ...]:
+    """The registered models that have a version, in order of name."""
+    return tuple(
+        Card(model, tuple(_behind(version, evidence) for version in reversed(model.versions[-_VERSIONS:])))
+        for model in evidence.models
+        if model.versions
+    )
+
+
+def _behind(version: ModelVersion, evidence: Evidence) -> Version:
+    run = mlmodel = None
+    with suppress(NotFound):
+        run = evidence.run_of(version)
+    with suppress(NotFound, Unavailable):
+        mlmodel = evidence.mlmodel(version)
+    return Version(version, run, mlmodel)
