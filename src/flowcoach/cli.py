@@ -612,6 +612,28 @@ def doctor(folder: Path | None, as_json: bool) -> None:
     sys.exit(1 if diagnoses else 0)
 
 
+@main.command()
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Else portfolio.html in the workspace.")
+@click.pass_obj
+def portfolio(folder: Path | None, out: Path | None) -> None:
+    """Write one page to show an employer: verified steps, plots of your runs, your registered models.
+
+    \b
+    flowcoach portfolio
+    flowcoach portfolio --out ~/Desktop/mlflow.html
+    """
+    from flowcoach.coach.portfolio import write
+
+    here = workspace.find(explicit=folder)
+    with _progress("Drawing your portfolio", steps=1):
+        written = write(here, out or here.folder / "portfolio.html")
+    from flowcoach.report.text import plural
+
+    shown = (plural(written.steps, "step"), plural(written.experiments, "experiment"), plural(written.models, "model"))
+    click.echo(f"Your portfolio shows {', '.join(shown)}: {written.path}")
+    click.echo("Next: open it in a browser; it is one file, and loads nothing. Print it there to have it as a PDF.")
+
+
 def _demo_folder(folder: Path | None) -> Path:
     return folder or Path(".demo")
 
