@@ -225,7 +225,7 @@ def check(folder: Path | None, names: tuple[str, ...], as_json: bool, junit: Pat
 @click.argument("name", required=False, type=Sections(), metavar="[SECTION]")
 @click.option("--plain", is_flag=True, help="Plain lines, also on a terminal.")
 @click.pass_obj
-def watch(folder: Path | None, name: str | None, plain: bool) -> None:  # noqa: ARG001
+def watch(folder: Path | None, name: str | None, plain: bool) -> None:
     """Turn each step green the moment your work shows it; Ctrl-C ends it.
 
     \b
@@ -237,12 +237,20 @@ def watch(folder: Path | None, name: str | None, plain: bool) -> None:  # noqa: 
 
     from flowcoach.coach.scripts import require
     from flowcoach.coach.watch import Watch
-    from flowcoach.coach.watch_plain import narrate
 
     here = workspace.find(explicit=folder)
-    require("watchfiles")
+    require("watchfiles", *(() if plain else ("textual",)))
+    console = _console()
+    if console.is_terminal and sys.stdin.isatty() and not (plain or console.is_dumb_terminal):
+        from flowcoach.coach.watch_screen import Screen
+
+        screen = Screen(Watch(here, name))
+        screen.run()
+        sys.exit(screen.return_code or 0)
+    from flowcoach.coach.watch_plain import narrate
+
     with suppress(KeyboardInterrupt):  # that is how one leaves
-        narrate(Watch(here, name), _console(), threading.Event())
+        narrate(Watch(here, name), console, threading.Event())
 
 
 @main.command()

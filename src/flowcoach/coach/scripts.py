@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from flowcoach.problem import Problem
 from flowcoach.workspace import Workspace
@@ -56,3 +59,34 @@ def run(script: Path, workspace: Workspace, arguments: Sequence[str] = (), *, qu
         last = "\n".join(done.stdout.strip().splitlines()[-15:])
         raise Problem(f"{script.name} of {script.parent.name} ended with an error:\n{last}", "read its last line above")
     return 0
+
+
+def begin(script: Path, workspace: Workspace) -> subprocess.Popen[str]:
+    """Begin to run a Python script with the workspace as current folder; what it says can be read line by line."""
+    return subprocess.Popen(
+        [sys.executable, "-u", str(script)],
+        cwd=workspace.folder,
+        env=environment(workspace),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+        errors="replace",
+        start_new_session=os.name == "posix",
+    )
+
+
+def end(process: subprocess.Popen[Any], *, seconds: float = 10) -> None:
+    """End a process that was begun in a session of its own, and everything that it started."""
+    if os.name == "posix":
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGTERM)
+    else:
+        subprocess.run(["taskkill", "/T", "/F", "/PID", str(process.pid)], capture_output=True, check=False)
+    try:
+        process.wait(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        if os.name == "posix":
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+        process.kill()

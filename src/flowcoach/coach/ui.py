@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -14,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from flowcoach.coach.scripts import environment, require
+from flowcoach.coach.scripts import end, environment, require
 from flowcoach.problem import Problem
 from flowcoach.workspace import Workspace
 
@@ -57,7 +56,7 @@ def serve(workspace: Workspace, port: int) -> Iterator[subprocess.Popen[bytes]]:
         try:
             yield server
         finally:
-            _end(server)
+            end(server)
 
 
 def log_of(workspace: Workspace) -> Path:
@@ -78,18 +77,3 @@ def wait_until_ready(server: subprocess.Popen[bytes], port: int, workspace: Work
             return
         time.sleep(0.2)
     raise Problem("MLflow's UI did not start.", f"read what it said: {log_of(workspace)}")
-
-
-def _end(server: subprocess.Popen[bytes]) -> None:
-    if os.name == "posix":
-        with suppress(ProcessLookupError):
-            os.killpg(server.pid, signal.SIGTERM)
-    else:
-        subprocess.run(["taskkill", "/T", "/F", "/PID", str(server.pid)], capture_output=True, check=False)
-    try:
-        server.wait(timeout=10)
-    except subprocess.TimeoutExpired:
-        if os.name == "posix":
-            with suppress(ProcessLookupError):
-                os.killpg(server.pid, signal.SIGKILL)
-        server.kill()
