@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from flowcoach.coach.portfolio import plots
 from flowcoach.coach.portfolio.commit import Commit
@@ -14,6 +14,9 @@ from flowcoach.coach.portfolio.work import Card, Study, Version
 from flowcoach.evidence import Run
 from flowcoach.report.text import clean, plural
 from flowcoach.result import Basis, Result, SectionResult, State
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
 
 _STUDIES = 8  # drawn; more would be a list
 _DRAWN = 5  # runs; fewer are no plot
@@ -89,7 +92,12 @@ def html(portfolio: Portfolio, folder: Path) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"safe_text": lambda value: anonymous(value, folder), "figure": figure, "plural": plural}
+    environment.filters |= {
+        "safe_text": lambda value: anonymous(value, folder),
+        "figure": figure,
+        "plural": plural,
+        "prose": prose,
+    }
     environment.globals |= {"lineage": lineage, "day": _day_of, "basis": _BASIS[portfolio.result.basis]}
     shown = [(study, _drawn(study, f"plot-{number}")) for number, study in enumerate(portfolio.studies[:_STUDIES])]
     return environment.get_template("page.html.jinja").render(
@@ -106,7 +114,7 @@ _BASIS = {
 }
 
 
-def _drawn(study: Study, name: str) -> list[Any]:
+def _drawn(study: Study, name: str) -> list[Markup]:
     from markupsafe import Markup
 
     if len(study.runs) < _DRAWN:
@@ -124,6 +132,13 @@ def anonymous(value: object, folder: Path) -> str:
         text = text.replace(own, ".")
     text = clean(_HOMES.sub("~", text).replace(str(Path.home()), "~"))
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+
+
+def prose(text: str) -> Markup:
+    """The course's own words; what stands in backticks becomes code."""
+    from markupsafe import Markup, escape
+
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(clean(text)))))
 
 
 def figure(value: float) -> str:

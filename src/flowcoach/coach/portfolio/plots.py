@@ -14,6 +14,7 @@ from flowcoach.report.text import clean
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+_SIZE = (5.4, 2.8)  # inches; both plots alike, so that they stand side by side
 _MOST = 3  # knobs that are drawn
 # Stand-ins that no plot has by chance, and what the page's style sheet puts in their place.
 _INK, _FAINT, _MARK, _BEST = "#010203", "#010204", "#010205", "#010206"
@@ -45,7 +46,7 @@ def progress(study: Study, name: str) -> str:
     from matplotlib.ticker import MaxNLocator
 
     with rc_context(_LOOK):
-        figure = Figure(figsize=(6.4, 2.9), layout="constrained")
+        figure = Figure(figsize=_SIZE, layout="constrained")
         axes = figure.add_subplot()
         values = study.values
         steps = range(1, len(values) + 1)
@@ -58,7 +59,6 @@ def progress(study: Study, name: str) -> str:
         axes.set_xlabel("run, in the order they were made")
         axes.set_ylabel(study.metric)
         axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
-        _within(axes, values)
         best = f"; the best is {study.best.metric(study.metric):.4g}" if study.best else ""
         return _svg(figure, name, f"{study.metric} of {len(values)} runs, in the order they were made{best}")
 
@@ -71,27 +71,29 @@ def knobs(study: Study, name: str) -> str:
 
     with rc_context(_LOOK):
         shown = study.knobs[:_MOST]
-        figure = Figure(figsize=(2.15 * max(len(shown), 2), 2.3), layout="constrained")
+        figure = Figure(figsize=_SIZE, layout="constrained")
         panels = figure.subplots(1, len(shown), sharey=True, squeeze=False)[0]
         for axes, knob in zip(panels, shown, strict=True):
             having = [run for run in study.runs if knob in run.params]
             places = [number(run.params[knob]) or 0.0 for run in having]
-            colours = [_BEST if run is study.best else _MARK for run in having]
-            sizes = [48 if run is study.best else 22 for run in having]
-            axes.scatter(places, [run.metric(study.metric) for run in having], c=colours, s=sizes, linewidth=0)
+            axes.scatter(places, [run.metric(study.metric) for run in having], color=_MARK, s=20, linewidth=0)
+            if study.best is not None and knob in study.best.params:
+                place, value = number(study.best.params[knob]) or 0.0, study.best.metric(study.metric)
+                axes.scatter(place, value, color=_BEST, s=48, linewidth=0, zorder=3)
             axes.set_xlabel(knob)
             axes.xaxis.set_major_locator(MaxNLocator(4))
         panels[0].set_ylabel(study.metric)
-        _within(panels[0], study.values)
+        _leave_out_the_odd(panels[0], [run.metric(study.metric) for run in study.runs if set(shown) & set(run.params)])
         return _svg(figure, name, f"{study.metric} of the runs against {', '.join(shown)}")
 
 
-def _within(axes: Any, values: Sequence[float]) -> None:
-    """Leave far outliers at the edge: one baseline must not press all others into a line."""
+def _leave_out_the_odd(axes: Any, values: Sequence[float]) -> None:
+    """Few values far beyond the others lie outside the picture: they would press all others into a line."""
     ordered = sorted(values)
-    low, high = ordered[0], ordered[min(len(ordered) - 1, int(len(ordered) * 0.95))]
-    if ordered[-1] > high + 3 * (high - low) > high:
-        axes.set_ylim(low - 0.1 * (high - low), high + 0.3 * (high - low))
+    low, high = ordered[len(ordered) // 20], ordered[-1 - len(ordered) // 10]
+    room = (high - low) or 1.0
+    if ordered[-1] > high + 3 * room or ordered[0] < low - 3 * room:
+        axes.set_ylim(low - 0.2 * room, high + 0.2 * room)
 
 
 def _svg(figure: Figure, name: str, alt: str) -> str:

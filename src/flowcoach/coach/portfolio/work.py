@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import math
 import re
 from collections import Counter
@@ -72,17 +73,29 @@ class Card:
 def studies(evidence: Evidence) -> tuple[Study, ...]:
     """The experiments in which the learner has a figure, those with most runs first."""
     found = []
-    for experiment in evidence.experiments:
-        runs = experiment.runs.finished().by_start(newest_first=True).take(_RUNS)
-        own = [run for run in reversed(runs) if not is_of_the_course(run)]
+    experiments = [(one.name, one.runs.by_start(newest_first=True).take(_RUNS)) for one in evidence.experiments]
+    names = _names_of_the_learner(run for _, runs in experiments for run in runs)
+    for name, runs in experiments:
+        own = [run for run in reversed(runs) if run.finished and _is_own(run, names)]
         metric = _main_metric(own)
         if metric is not None:
-            found.append(_study(experiment.name, metric, [run for run in own if run.has_metric(metric)]))
+            found.append(_study(name, metric, [run for run in own if run.has_metric(metric)]))
     return tuple(sorted(found, key=lambda study: (-len(study.runs), study.name)))
 
 
-def is_of_the_course(run: Run) -> bool:
-    """Whether a script that comes with the course logged this run."""
+def _names_of_the_learner(runs: Iterable[Run]) -> set[str]:
+    """The names under which the learner works: that of this login, and those under which the course's scripts ran."""
+    names = {run.tags.get("mlflow.user", "") for run in runs if _is_of_the_course(run)}
+    with suppress(OSError, KeyError, ImportError):  # a login without a name
+        names.add(getpass.getuser())
+    return names
+
+
+def _is_own(run: Run, names: set[str]) -> bool:
+    return not _is_of_the_course(run) and run.tags.get("mlflow.user", "") in {*names, ""}
+
+
+def _is_of_the_course(run: Run) -> bool:
     return _OF_THE_COURSE.search(run.tags.get("mlflow.source.name", "")) is not None
 
 

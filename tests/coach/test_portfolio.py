@@ -1,0 +1,245 @@
+"""The portfolio: one file that loads nothing, honest about what it shows, and safe whatever stands in the store."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import sqlite3
+import subprocess
+import time
+from contextlib import closing
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from mlflow import MlflowClient
+
+from flowcoach import workspace
+from flowcoach.coach.portfolio import write
+from flowcoach.coach.start import prepare_store
+from flowcoach.problem import Problem
+from flowcoach.workspace import Workspace
+from tests.prove import stage
+
+VOID = {"meta", "br", "hr", "img", "link", "input", "use", "path"}
+HOSTILE = "<script>alert('x')</script>\"><img src=x onerror=alert(1)>"
+
+
+@pytest.fixture
+def here(prepared: Workspace, tmp_path: Path) -> Workspace:
+    """A new learner's workspace."""
+    made = workspace.load(shutil.copytree(prepared.folder, tmp_path / "course"))
+    (made.folder / "mlflow.db").unlink()
+    prepare_store(made, prepared.folder / "mlflow.db")
+    return made
+
+
+@pytest.fixture(scope="module")
+def registered(prepared: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """A workspace with a search of eight trials, and a model in two versions. Only to be looked at."""
+    import mlflow.sklearn
+    import pandas as pd
+    from mlflow.data.pandas_dataset import from_pandas
+    from mlflow.models import infer_signature
+    from sklearn.linear_model import LinearRegression
+
+    here = workspace.load(shutil.copytree(prepared.folder, tmp_path_factory.mktemp("registered") / "course"))
+    (here.folder / "mlflow.db").unlink()
+    prepare_store(here, prepared.folder / "mlflow.db")
+    for number in range(8):
+        log(here, "search", f"trial-{number}", {"rmse": 6.5 - number / 10}, {"max_depth": str(number), "model": "tree"})
+    trips = pd.DataFrame({"trip_distance": [1.0, 2.0, 4.0], "duration": [5.0, 8.0, 15.0]})
+    with stage.inside(here):
+        mlflow.create_experiment("final", artifact_location=f"{here.artifacts}/final")
+        mlflow.set_experiment("final")
+        for _ in range(2):
+            with mlflow.start_run(run_name="line", tags={"mlflow.source.git.commit": "0123456789abcdef"}):
+                model = LinearRegression().fit(trips[["trip_distance"]], trips["duration"])
+                mlflow.log_input(from_pandas(trips, name="january"), context="training")
+                mlflow.log_metric("rmse", 5.25)
+                mlflow.sklearn.log_model(
+                    model,
+                    name="model",
+                    serialization_format="cloudpickle",
+                    pip_requirements=["scikit-learn==1.7.0"],
+                    signature=infer_signature(trips[["trip_distance"]], trips["duration"]),
+                    registered_model_name="taxi-duration",
+                )
+        MlflowClient().set_registered_model_alias("taxi-duration", "champion", "2")
+        MlflowClient().update_registered_model("taxi-duration", description="Minutes of a trip.")
+    return here
+
+
+def test_it_shows_the_learners_models_with_all_that_is_known_of_them(registered: Workspace) -> None:
+    text = words(page(registered))
+    assert "champion: version 2" in text
+    assert "Minutes of a trip." in text
+    assert "takes trip_distance double" in text
+    assert "data january" in text
+    assert "commit 0123456789ab" in text
+    assert "scikit-learn==1.7.0" in text
+    assert "1 earlier version" in text
+
+
+def test_it_shows_experiments_with_plots_of_the_runs(registered: Workspace) -> None:
+    text = page(registered)
+    assert "8 runs with rmse" in words(text)
+    assert "best run trial-7" in words(text)
+    assert re.findall(r'aria-label="([^"]*8 runs[^"]*)"', text) == [
+        "rmse of 8 runs, in the order they were made; the best is 5.8"
+    ]
+    assert 'aria-label="rmse of the runs against max_depth"' in text
+
+
+def test_it_says_that_figures_are_as_logged(registered: Workspace) -> None:
+    assert "basis logged: figures are as they were logged; nothing was trained again" in words(page(registered))
+
+
+def test_it_loads_nothing_from_anywhere(registered: Workspace) -> None:
+    text = page(registered)
+    found = Elements(text)
+    assert not {"script", "link", "img", "iframe", "object", "embed", "base", "image", "form"} & set(found.names)
+    assert all(value.startswith("#") for name, value in found.attributes if name in ("href", "xlink:href", "src"))
+    assert not re.search(r"@import|url\((?!#)", text)
+    assert "http" not in text
+
+
+def test_it_is_whole_html_with_ids_that_are_there_once(registered: Workspace) -> None:
+    found = Elements(page(registered))
+    ids = [value for name, value in found.attributes if name == "id"]
+    assert found.open == []
+    assert len(ids) == len(set(ids))
+    assert found.names.count("h1") == found.names.count("main") == 1
+    assert all(label in ids for name, label in found.attributes if name == "aria-labelledby")
+
+
+def test_its_colours_follow_the_reader(registered: Workspace) -> None:
+    text = page(registered)
+    assert "prefers-color-scheme: dark" in text
+    assert "@media print" in text
+    drawings = "".join(re.findall(r"<svg.*?</svg>", text, flags=re.DOTALL))
+    assert "currentColor" in drawings
+    assert not re.search(r"(fill|stroke): #", drawings)
+
+
+def test_whatever_a_store_says_stays_text(here: Workspace) -> None:
+    for number in range(6):
+        log(here, HOSTILE, HOSTILE, {"rmse": 5.0 + number}, {"depth": str(number), "data": HOSTILE})
+    client = MlflowClient(here.own_store)
+    client.create_registered_model("taxi", description=HOSTILE)
+    client.create_model_version("taxi", "runs:/none/model", description=HOSTILE, tags={"reason": HOSTILE})
+    with closing(sqlite3.connect(here.folder / "mlflow.db")) as store, store:
+        store.execute("UPDATE params SET key = ? WHERE key = 'depth'", (f"$x_{HOSTILE}",))
+        store.execute("UPDATE latest_metrics SET key = ?", (f"{HOSTILE}_rmse",))
+        store.execute("UPDATE registered_models SET name = ?", (HOSTILE,))
+        store.execute("UPDATE model_versions SET name = ?", (HOSTILE,))
+        store.execute("UPDATE model_version_tags SET name = ?", (HOSTILE,))
+    found = Elements(page(here))
+    assert "script" not in found.names
+    assert "img" not in found.names
+    assert not any(name.startswith("on") for name, _ in found.attributes)
+    assert found.open == []
+
+
+def test_nothing_on_it_tells_who_somebody_is_or_where_their_files_lie(here: Workspace) -> None:
+    params = {
+        "path": "/home/ada-login/trips.parquet",
+        "mac": "/Users/ada-login/x",
+        "own": f"{here.folder}/data/x.parquet",
+    }
+    run = log(here, "mine", "first", {"rmse": 5.0}, params)
+    client = MlflowClient(here.own_store)
+    client.create_registered_model("taxi")
+    client.create_model_version("taxi", f"runs:/{run}/model", run)
+    client.set_tag(run, "mlflow.source.name", "C:\\Users\\ada-login\\train.py")
+    text = page(here)
+    assert "ada-login" not in text
+    assert str(here.folder.parent) not in text
+    assert "./data/x.parquet" in text
+
+
+def test_what_the_courses_scripts_or_other_people_logged_is_left_out(here: Workspace) -> None:
+    theirs = log(here, "given", "run of a script", {"rmse": 1.0}, {})
+    MlflowClient(here.own_store).set_tag(theirs, "mlflow.source.name", "/course/modules/2.3-experiment-tracking/run.py")
+    others = log(here, "given", "run of a colleague", {"rmse": 2.0}, {})
+    MlflowClient(here.own_store).set_tag(others, "mlflow.user", "a colleague")
+    assert "No run of my own has a figure yet" in words(page(here))
+
+
+def test_an_empty_workspace_gets_a_kind_page(here: Workspace) -> None:
+    text = words(page(here))
+    assert "that is how every portfolio begins" in text
+    assert "No model is registered yet" in text
+
+
+def test_it_names_the_commit_of_the_workspace(here: Workspace) -> None:
+    for words_ in (["init", "-q"], ["add", "flowcoach.toml"], ["commit", "-q", "-m", "Begin"]):
+        identity = ["-c", "user.name=learner", "-c", "user.email=learner@example.org"]
+        subprocess.run(["git", *identity, *words_], cwd=here.folder, check=True)
+    commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=here.folder, check=True, capture_output=True, text=True)
+    assert f"{commit.stdout.strip()}" in page(here)
+
+
+def test_it_does_not_take_the_commit_of_a_repository_around_it(here: Workspace) -> None:
+    subprocess.run(["git", "init", "-q"], cwd=here.folder.parent, check=True)
+    assert "commit of the workspace" not in page(here)
+
+
+@pytest.mark.parametrize("name", ["mlflow.db", "nowhere/portfolio.html", "exercises"])
+def test_it_is_never_written_over_something_else(here: Workspace, name: str) -> None:
+    with pytest.raises(Problem):
+        write(here, here.folder / name)
+    assert (here.folder / "mlflow.db").read_bytes().startswith(b"SQLite format 3\0")
+
+
+def page(here: Workspace) -> str:
+    """The portfolio's text; it is written outside the workspace, and nothing in that changes."""
+    before = {path: path.stat().st_mtime_ns for path in here.folder.rglob("*")}
+    path = here.folder.parent / "portfolio.html"
+    write(here, path)
+    assert {path: path.stat().st_mtime_ns for path in here.folder.rglob("*")} == before
+    return path.read_text(encoding="utf-8")
+
+
+def log(here: Workspace, experiment: str, name: str, metrics: dict[str, float], params: dict[str, str]) -> str:
+    """Log a finished run; its id comes back."""
+    client = MlflowClient(here.own_store)
+    found = client.get_experiment_by_name(experiment)
+    id = found.experiment_id if found else client.create_experiment(experiment, artifact_location=f"{here.artifacts}/x")
+    run = client.create_run(id, run_name=name, start_time=int(time.time() * 1000))
+    for key, value in metrics.items():
+        client.log_metric(run.info.run_id, key, value)
+    for key, text in params.items():
+        client.log_param(run.info.run_id, key, text)
+    client.set_terminated(run.info.run_id)
+    return run.info.run_id
+
+
+def words(text: str) -> str:
+    """What one reads on a page, without its drawings, with single blanks."""
+    body = re.sub(r"<(svg|style).*?</\1>", "", text, flags=re.DOTALL)
+    return " ".join(re.sub(r"<[^>]*>", " ", body.replace("&nbsp;", " ")).split())
+
+
+class Elements(HTMLParser):
+    """The elements and attributes of a page; `open` are those that were not closed, or not in order."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.names: list[str] = []
+        self.attributes: list[tuple[str, str]] = []
+        self.open: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.handle_startendtag(tag, attrs)
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.names.append(tag)
+        self.attributes += [(name, value or "") for name, value in attrs]
+
+    def handle_endtag(self, tag: str) -> None:
+        if self.open and self.open[-1] == tag:
+            self.open.pop()
