@@ -272,7 +272,7 @@ def wait_for(happened: Callable[[], bool], seconds: float) -> bool:
     while time.monotonic() < deadline:
         if happened():
             return True
-        time.sleep(0.2)
+        time.sleep(0.05)
     return False
 
 
