@@ -12,6 +12,7 @@ from xdist.scheduler import LoadScopeScheduling
 from flowcoach import workspace
 from flowcoach.coach.start import start
 from flowcoach.workspace import Workspace
+from tests.toy import toy  # noqa: F401 (a fixture of many)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

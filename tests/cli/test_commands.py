@@ -30,8 +30,8 @@ def here(prepared: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 def test_alone_it_says_where_you_are_and_the_one_next_step(here: Workspace) -> None:
     done = flowcoach()
     assert done.exit_code == 0
-    assert "You are at 2.2, step 1 of 7" in done.stdout
-    assert "Next: flowcoach run 2.2" in done.stdout
+    assert "You are at 2.1, step 1 of 6" in done.stdout
+    assert "Next: flowcoach run 2.1" in done.stdout
 
 
 def test_a_workspace_can_be_named_from_elsewhere(
