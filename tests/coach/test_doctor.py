@@ -91,6 +91,14 @@ def test_runs_in_another_store_are_no_trouble_once_the_work_goes_on_in_ones_own(
     assert look(well) == []
 
 
+def test_a_store_that_lies_in_a_folder_of_its_own_is_there_on_purpose(well: Patient, prepared: Workspace) -> None:
+    for name in ("empty", "server"):
+        (well.here.folder / name).mkdir()
+        shutil.copy(prepared.folder / "mlflow.db", well.here.folder / name / "mlflow.db")
+    log(replace(well.here, address="sqlite:///server/mlflow.db"), "behind a server")
+    assert look(well) == []
+
+
 def test_an_empty_store_in_a_folder_below_is_found(well: Patient, prepared: Workspace) -> None:
     shutil.copy(prepared.folder / "mlflow.db", well.here.folder / "exercises" / "mlflow.db")
     assert look(well) == ["wrong-folder"]

@@ -65,6 +65,13 @@ def registered(prepared: Workspace, tmp_path_factory: pytest.TempPathFactory) ->
                     signature=infer_signature(trips[["trip_distance"]], trips["duration"]),
                     registered_model_name="taxi-duration",
                 )
+        version = MlflowClient().get_model_version("taxi-duration", "2")
+        logged = MlflowClient().get_run(version.run_id or "").outputs
+        assert logged is not None
+        for output in logged.model_outputs:
+            with mlflow.start_run(run_name="unseen"):
+                february = from_pandas(trips * 2, name="february")
+                mlflow.log_metric("test_rmse", 5.5, model_id=output.model_id, dataset=february)
         MlflowClient().set_registered_model_alias("taxi-duration", "champion", "2")
         MlflowClient().update_registered_model("taxi-duration", description="Minutes of a trip.")
     return here
@@ -76,6 +83,8 @@ def test_it_shows_the_learners_models_with_all_that_is_known_of_them(registered:
     assert "Minutes of a trip." in text
     assert "takes trip_distance double" in text
     assert "data january" in text
+    assert "rmse 5.25" in text
+    assert "test_rmse 5.5 on february" in text
     assert "commit 0123456789ab" in text
     assert "scikit-learn==1.7.0" in text
     assert "1 earlier version" in text

@@ -74,7 +74,9 @@ def _newest_elsewhere(patient: Patient, evidence: Evidence) -> Iterator[Finding]
     for store in evidence.stores[1:]:
         path = _file_of(store)
         last = _last_start(store)
-        if path is not None and path.name == _DEFAULT and last is not None and (own is None or last > own):
+        if path is None or path.name != _DEFAULT or not patient.runs_code_in(path.parent):
+            continue
+        if last is not None and (own is None or last > own):
             yield Finding(
                 f"your newest runs lie in another store: {patient.shown(path)}",
                 f"the workspace looks at {shown(patient.store)}",
@@ -98,12 +100,12 @@ def _file_of(store: Store) -> Path | None:
 def wrong_folder(patient: Patient) -> Iterator[Finding]:
     """Something ran without the store's address and made an empty store in the folder it stood in; a UI opened from
     there is blank."""
-    strays = [path for path in patient.found.databases if path.name == _DEFAULT]
+    strays = [path for path in patient.found.databases if path.name == _DEFAULT and patient.runs_code_in(path.parent)]
     if not patient.stands_in.is_relative_to(patient.here.folder):
         strays += [path for path in (patient.stands_in / _DEFAULT,) if path.is_file()]
     for path in strays:
         if not _is_own(patient, path) and _is_empty(path):
-            yield Finding("a store without any run", patient.shown(path), f'{REMOVE} "{patient.shown(path)}"')
+            yield Finding("a store without any run", patient.shown(path), f"{REMOVE} {patient.typed(path)}")
 
 
 def _is_own(patient: Patient, path: Path) -> bool:
@@ -133,13 +135,12 @@ def old_mlruns(patient: Patient) -> Iterator[Finding]:
     told an address."""
     for path in patient.found.file_stores:
         if path.name == "mlruns" and patient.store not in (str(path), path.as_uri()):
-            where = patient.shown(path)
-            source = patient.shown(path.parent) if path.parent != patient.here.folder else "."
+            away = '"old-mlruns"' if os.name == "nt" else patient.typed(path.with_name("old-mlruns"))
             yield Finding(
                 "a file store, the form of store that MLflow has retired",
-                where,
-                f'mlflow migrate-filestore --source "{source}" --target sqlite:///old-runs.db'
-                f', then {RENAME} "{where}" "{"old-mlruns" if os.name == "nt" else f"{where}-old"}"',
+                patient.shown(path),
+                f"mlflow migrate-filestore --source {patient.typed(path.parent)} --target sqlite:///old-runs.db"
+                f", then {RENAME} {patient.typed(path)} {away}",
             )
 
 

@@ -115,6 +115,11 @@ class Patient:
         """The learner's scripts and notebooks."""
         return sources.read(list(_scripts(self.here.folder)), self.here.folder)
 
+    def runs_code_in(self, folder: Path) -> bool:
+        """Whether code may have run with this as the current folder: somebody stands there, or code lies in or below
+        it. A store that was put into a folder of its own is there on purpose."""
+        return folder == self.stands_in or any(source.path.is_relative_to(folder) for source in self.sources)
+
     @cached_property
     def names_in_the_course(self) -> set[str]:
         """Every text in the course's own scripts, names of experiments among them."""
@@ -127,6 +132,10 @@ class Patient:
             for error in source.errors:
                 if any(re.search(pattern, error.text) for pattern in patterns):
                     yield error
+
+    def typed(self, path: Path) -> str:
+        """A path as it can be typed where one stands, in quotes."""
+        return f'"{path.relative_to(self.stands_in) if path.is_relative_to(self.stands_in) else path}"'
 
     def shown(self, path: Path) -> str:
         """A path as messages show it: relative to the workspace when it lies there."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -98,12 +99,18 @@ def html(portfolio: Portfolio, folder: Path) -> str:
         "plural": plural,
         "prose": prose,
     }
-    environment.globals |= {"lineage": lineage, "day": _day_of, "basis": _BASIS[portfolio.result.basis]}
-    shown = [(study, _drawn(study, f"plot-{number}")) for number, study in enumerate(portfolio.studies[:_STUDIES])]
+    environment.globals |= {
+        "lineage": lineage,
+        "measured": measured,
+        "day": _day_of,
+        "basis": _BASIS[portfolio.result.basis],
+    }
+    telling = [study for study in portfolio.studies if study.best is not None or len(study.runs) >= _DRAWN][:_STUDIES]
+    shown = [(study, _drawn(study, f"plot-{number}")) for number, study in enumerate(telling)]
     return environment.get_template("page.html.jinja").render(
         it=portfolio,
         studies=shown,
-        listed=portfolio.studies[_STUDIES:],
+        listed=[study for study in portfolio.studies if study not in telling],
         passed=State.PASSED,
     )
 
@@ -144,6 +151,15 @@ def prose(text: str) -> Markup:
 def figure(value: float) -> str:
     """A figure with as many digits as one reads."""
     return f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:.4g}"
+
+
+def measured(version: Version) -> list[tuple[str, float, str]]:
+    """The figures of a version, each with its name and the data it was measured on ("" when it does not say)."""
+    linked = [(one.key, one.value, one.dataset_name) for one in version.figures]
+    keys = {key for key, _, _ in linked}
+    run = version.run.metrics if version.run else {}
+    others = [(key, value, "") for key, value in run.items() if key not in keys and not math.isnan(value)]
+    return sorted({*linked, *others})
 
 
 def lineage(version: Version) -> list[tuple[str, str]]:

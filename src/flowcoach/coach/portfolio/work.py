@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from flowcoach.evidence import Evidence, MLmodel, ModelVersion, NotFound, RegisteredModel, Run, Unavailable
+from flowcoach.evidence import Evidence, MLmodel, ModelMetric, ModelVersion, NotFound, RegisteredModel, Run, Unavailable
 
 _RUNS = 1000  # of an experiment, the newest
 _VERSIONS = 10  # of a model, the newest
@@ -45,11 +45,13 @@ class Study:
 
 @dataclass(frozen=True)
 class Version:
-    """A version of a registered model with what lies behind it, as far as it is here."""
+    """A version of a registered model with what lies behind it, as far as it is here: the run that trained it, what the
+    model says of itself, and the figures that were measured for this very model."""
 
     version: ModelVersion
     run: Run | None
     model: MLmodel | None
+    figures: tuple[ModelMetric, ...] = ()
 
     @property
     def commit(self) -> str:
@@ -132,18 +134,22 @@ def number(text: str) -> float | None:
 
 
 def cards(evidence: Evidence) -> tuple[Card, ...]:
-    """The registered models that have a version, in order of name."""
-    return tuple(
-        Card(model, tuple(_behind(version, evidence) for version in reversed(model.versions[-_VERSIONS:])))
-        for model in evidence.models
-        if model.versions
-    )
+    """The registered models that have a version of the learner's own, in order of name."""
+    found = []
+    for model in evidence.models:
+        versions = [_behind(version, evidence) for version in reversed(model.versions[-_VERSIONS:])]
+        if any(one.run is None or not _is_of_the_course(one.run) for one in versions):
+            found.append(Card(model, tuple(versions)))
+    return tuple(found)
 
 
 def _behind(version: ModelVersion, evidence: Evidence) -> Version:
     run = mlmodel = None
+    figures: tuple[ModelMetric, ...] = ()
     with suppress(NotFound):
         run = evidence.run_of(version)
     with suppress(NotFound, Unavailable):
         mlmodel = evidence.mlmodel(version)
-    return Version(version, run, mlmodel)
+    with suppress(NotFound):
+        figures = evidence.model_of(version).metrics
+    return Version(version, run, mlmodel, figures)
