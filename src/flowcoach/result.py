@@ -31,7 +31,7 @@ class CheckResult:
 
     `points` is what was earned of `max_points`; a `bonus` check stands beyond the section's maximum.
     `message` says why it did not pass (None when it passed); `expected`, `found`, `where` and `advice` make it
-    precise. `misconception` names the recognised mistake; then `message` is that mistake's own message.
+    precise. `misconception` names the recognised mistake; then `message` is that mistake's own, and says it all.
     `hints` are the pushes a learner may ask for, in order; `why` is what the skill is good for at work.
     """
 

@@ -69,13 +69,13 @@ def _run(check: Check, evidence: Evidence, done: dict[str, CheckResult]) -> Chec
 
 
 def _failed(check: Check, evidence: Evidence, failure: Failed | NotFound) -> CheckResult:
-    message, recognised = failure.message, None
+    """One fault at a time: a recognised mistake speaks alone, for the check's own words may be about another run."""
     for misconception in check.misconceptions:
         try:
             observed = misconception.recognise(evidence)
             if observed is not None:
-                message, recognised = fill(misconception.message, observed), misconception.id
-                break
+                message = fill(misconception.message, observed)
+                return _result(check, State.FAILED, message=message, misconception=misconception.id)
         except (Failed, NotFound, Unavailable):
             continue  # what it would recognise is not there
         except Problem:
@@ -85,12 +85,11 @@ def _failed(check: Check, evidence: Evidence, failure: Failed | NotFound) -> Che
     return _result(
         check,
         State.FAILED,
-        message=message,
+        message=failure.message,
         expected=failure.expected or None,
         found=failure.found or None,
         where=failure.where or None,
         advice=failure.advice or None,
-        misconception=recognised,
     )
 
 
