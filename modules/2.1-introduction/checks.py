@@ -59,8 +59,8 @@ def shortlist(evidence: Evidence) -> list[Run]:
     "2.1/described",
     points=1,
     hints=[
-        "`flowcoach ui`, experiment green-taxi: which of the runs has the figure of Sam's letter in its column rmse?",
-        "The table rounds. Open the runs that look alike: a run's own page shows all digits, and a field Description.",
+        "`flowcoach ui`, Model training, experiment green-taxi, Columns: tick rmse. Whose is your letter's figure?",
+        "Two begin alike: read to the fourth digit. Then open that run and press the pencil beside Description.",
         f'By code: mlflow.MlflowClient().set_tag(run_id, "{NOTE}", "…"), for a description is a tag of that name.',
     ],
     why="Sooner or later somebody asks where a number in a report comes from, and “somewhere in here” is no answer.\n"
@@ -70,17 +70,17 @@ def described(evidence: Evidence) -> None:
     """The run behind the figure in the report has a description"""
     run, figure = reported(evidence)
     expect(
-        run.tags.get(NOTE, "").strip(),
+        run.tags.get(NOTE, "").strip() or None,
         f"the description of the run whose `rmse` is {figure}",
         where=f"experiment “{EXPERIMENT}”",
-        advice="in the UI: open that run, edit Description, write what this run is, save",
-    ).is_there()
+        advice="in the UI: open that run, press the pencil beside Description, write what this run is, save",
+    ).satisfies(bool(run.tags.get(NOTE, "").strip()), "a sentence")
 
 
 @described.misconception
 def described_a_neighbour(evidence: Evidence) -> dict[str, Any] | None:
     """You described {run}. Its `rmse` is {found}; the report says {figure}. Rounded they look alike, and yet they are
-    two runs with two settings. The table of the UI rounds, a run's own page shows every digit."""
+    two runs with two settings. Read to the fourth digit."""
     asked, figure = reported(evidence)
     for run in sams(evidence):
         near = run.has_metric("rmse") and abs(run.metric("rmse") - asked.metric("rmse")) < 0.02
@@ -134,8 +134,8 @@ def described_the_experiment(evidence: Evidence) -> dict[str, Any] | None:
     points=1,
     needs=[described],
     hints=[
-        "All four stand on the run's own page, below Description: you need not search anywhere else.",
-        "The id has 32 characters, the commit 40. Each has a small button beside it that copies all of it.",
+        "All four stand on the run's own page, under “About this run”: you need not search anywhere else.",
+        "Created by, Created at, Run ID (a button beside it copies it), and beside Source the beginning of the commit.",
         f'run = mlflow.get_run(run_id): run.info.start_time, run.data.tags["{AUTHOR}"], run.data.tags["{COMMIT}"].',
     ],
     why="Whom can I ask, which code was it, and what else happened that day? Three questions of every incident.\n"
@@ -217,7 +217,7 @@ KINDS = ("parameter", "metric", "tag", "artifact")
     needs=[described],
     hints=[
         "Chosen before, measured after, noted about it, or a file: ask that of each of the six.",
-        "The page of the run has a part for each kind: Parameters, Metrics, Tags, and a tab Artifacts.",
+        "The run's page shows Parameters, Metrics and Artifacts; what MLflow notes by itself, it keeps as tags, too.",
         "client.get_run(run_id).data has params, metrics and tags; what is in none of them is a file.",
     ],
     why="Only metrics can be drawn, only parameters can be trusted never to change, only tags can be mended.\n"
@@ -231,7 +231,7 @@ def kinds(evidence: Evidence) -> None:
             found,
             f"what `{piece}` is",
             where="answers.toml, `kinds` of section 2.1",
-            advice="look on the run's page: in which part does it stand?",
+            advice="chosen before, measured after, a note about it, or a file?",
         ).satisfies(found == _kind(reported(evidence)[0], piece), f"the right one of {', '.join(KINDS)}")
 
 

@@ -47,12 +47,12 @@ print(f"The report says: off by {figure} minutes. Sam's runs are in the experime
 # %% [markdown]
 # ## Step 1 · One sentence on one run
 #
-# Which run is behind the figure in the report? Open MLflow's UI (`flowcoach ui` in a terminal), choose the experiment
-# `green-taxi`, find the run in the column `rmse`, open it, and write one sentence into its **Description**: that this is
-# the run in the report. Save. (Done already, while you read the page? Then just check.)
+# Which run is behind the figure in the report? Open MLflow's UI (`flowcoach ui` in a terminal), press *Model training*,
+# choose the experiment `green-taxi`, and tick `rmse` under *Columns*. Open the run that has the figure, to the last digit,
+# and write one sentence into its **Description** (the pencil): that this is the run in the report. Save. (Done already,
+# while you read the page? Then just check.)
 #
-# The table rounds its figures: where two look alike, open both. If you would rather type than click: to MLflow a
-# description is a tag with the name `mlflow.note.content`.
+# If you would rather type than click: to MLflow a description is a tag with the name `mlflow.note.content`.
 
 # %% nbgrader={"grade": false, "grade_id": "described-solution", "locked": false, "schema_version": 3, "solution": true, "task": false}
 # leave this cell empty if you click; by code it is client.set_tag(run_id, name, text)
@@ -69,12 +69,12 @@ check("2.1/described")
 # %% [markdown]
 # ## Step 2 · Who, when, which code
 #
-# Stay on the page of that run and copy from it:
+# Stay on the page of that run and copy from the part *About this run*:
 #
 # - `run_id`: its id, all 32 characters,
-# - `author`: who ran it,
-# - `day`: the day on which it started, as `"2023-12-31"`,
-# - `commit`: the version of the code, as git names it.
+# - `author`: who made it,
+# - `day`: the day on which it was made, as `"2023-12-31"`: year, month, day,
+# - `commit`: the version of the code. It stands beside the source; the first characters, as the UI shows them, will do.
 
 # %% nbgrader={"grade": false, "grade_id": "who-when-which-solution", "locked": false, "schema_version": 3, "solution": true, "task": false}
 run_id = ""
@@ -97,7 +97,8 @@ check("2.1/who-when-which")
 # %% [markdown]
 # ## Step 3 · Four kinds
 #
-# Everything on the page of that run is a `parameter`, a `metric`, a `tag` or an `artifact`. What is each of these six?
+# Everything in that run is a `parameter`, a `metric`, a `tag` or an `artifact`. What is each of these six? (What MLflow
+# notes by itself is not shown among the tags of the page. This shows all: `client.get_run(run_id).data.tags`.)
 
 # %% nbgrader={"grade": false, "grade_id": "kinds-solution", "locked": false, "schema_version": 3, "solution": true, "task": false}
 kinds = {
@@ -180,8 +181,9 @@ check("2.1/fair")
 # ## Step 6 · What can never be made again
 #
 # Go through Sam's ten runs. Which of them can nobody make again, because the **code** is not known (no commit) or the
-# **data** is not known (no `train-data-path`)? List their ids. The list of runs in the UI can show both as columns (the
-# button *Columns*); `mlflow.search_runs` has them as `tags.mlflow.source.git.commit` and `params.train-data-path`.
+# **data** is not known (no `train-data-path`)? List their ids. The UI shows both when you tick *Version* (the commit) and
+# `train-data-path` under *Columns*; `mlflow.search_runs` has them as `tags.mlflow.source.git.commit` and
+# `params.train-data-path`.
 
 # %% nbgrader={"grade": false, "grade_id": "lost-solution", "locked": false, "schema_version": 3, "solution": true, "task": false}
 lost = [
