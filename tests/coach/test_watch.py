@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import sqlite3
 import threading
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from io import StringIO
@@ -15,7 +17,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from flowcoach.coach import progress
+from flowcoach.coach import progress, ui
 from flowcoach.coach.changes import Changes
 from flowcoach.coach.watch import Glance, Watch
 from flowcoach.coach.watch_plain import narrate
@@ -84,6 +86,24 @@ def test_a_logged_run_turns_its_step_green_at_once(
     assert min(took) < AT_ONCE
 
 
+def test_a_click_in_mlflows_ui_turns_its_step_green_at_once(
+    toy: Workspace, record_property: Callable[[str, object], None]
+) -> None:
+    log_run(toy, "one")
+    port = ui.free_port()
+    with ui.serve(toy, port) as server, watching(toy, "9.2") as page:
+        ui.wait_until_ready(server, port, toy)
+        click = urllib.request.Request(  # what the UI sends when a tag is added
+            f"http://{ui.HOST}:{port}/ajax-api/2.0/mlflow/runs/set-tag",
+            json.dumps({"run_id": "one", "key": "seen", "value": "yes"}).encode(),
+            {"Content-Type": "application/json"},
+        )
+        urllib.request.urlopen(click, timeout=LONG).close()
+        took = page.wait_for("✓ A run carries the tag")
+    record_property("seconds from a click in the UI to the green line", round(took, 3))
+    assert took < AT_ONCE
+
+
 def test_a_saved_answer_turns_its_step_green(toy: Workspace) -> None:
     with watching(toy) as page:
         toy.answer("9.1", first=1)
@@ -93,7 +113,11 @@ def test_a_saved_answer_turns_its_step_green(toy: Workspace) -> None:
 
 def test_why_it_matters_is_told_once(toy: Workspace) -> None:
     with watching(toy) as page:
-        for answer, then in ((1, "✓ The first"), (0, "No longer holds: The first"), (1, "(1/1; 9.1 has 1 of 3 points)")):
+        for answer, then in (
+            (1, "✓ The first"),
+            (0, "No longer holds: The first"),
+            (1, "(1/1; 9.1 has 1 of 3 points)"),
+        ):
             times = page.getvalue().count(then) + 1
             toy.answer("9.1", first=answer)
             page.wait_for(then, times=times)
