@@ -184,8 +184,8 @@ def _is_whole(model: LoggedModel, evidence: Evidence) -> None:
 @whole_pipeline.misconception
 def skops_refused(evidence: Evidence) -> dict[str, Any] | None:
     """MLflow refused the forest, and what is left is a model that is FAILED: {id}. It keeps a model as skops, which
-    builds no type that you did not allow, and the nodes of a tree are such a type. Read the last line of the error and
-    give that name in skops_trusted_types=[…]. The failed one may stay."""
+    builds no type that you did not allow, and the nodes of a tree are such a type. The error names it: write that name
+    into skops_trusted_types=[…]. The failed model may stay."""
     models = models_in(evidence, MODEL)
     if models and not ready(evidence, MODEL):
         return {"id": models[-1].id}

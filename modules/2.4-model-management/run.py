@@ -68,7 +68,7 @@ try:
     with mlflow.start_run(run_name="tree-refused"):
         mlflow.sklearn.log_model(tree, name="tree", input_example=example, pip_requirements=needs)
 except MlflowException as error:
-    print(f"Refused: {str(error).splitlines()[0]}")
+    print(f"Refused: {str(error).splitlines()[0].split('Root error: ')[-1]}")
 with mlflow.start_run(run_name="tree-as-model"):
     mlflow.log_input(dataset(train, train_path), context="training")
     mlflow.sklearn.log_model(

@@ -111,7 +111,7 @@ check("2.4/bare-file")
 #
 # In a new run, log the **whole pipeline** with `mlflow.sklearn.log_model`, under the name `forest`, with an input
 # example: a few trips, only the columns that somebody who asks will have. Keep MLflow's own format. It will refuse the
-# forest first: read the last line of the refusal, and trust what you must and nothing else.
+# forest first, and name what it does not trust: allow that type and nothing else.
 
 # %% nbgrader={"grade": false, "grade_id": "whole-pipeline-solution", "locked": false, "schema_version": 3, "solution": true, "task": false}
 ### BEGIN SOLUTION
