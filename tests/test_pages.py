@@ -92,6 +92,7 @@ def test_every_link_inside_the_course_leads_to_a_file(section: Section, page: Pa
     [
         ("run tree-again (1f2e3d4c), FINISHED", "run tree-again (0a9b8c7d), FINISHED"),
         ("12 runs, the lowest 5.43", "1,200 runs, the lowest 6.1e-05"),
+        ("off by 5.43 minutes", "off by 5.431234567890123 minutes"),
         ("Read sqlite:///mlflow.db", "Read sqlite:////home/ann/my-course/mlflow.db"),
         ("open http://127.0.0.1:5000", "open http://127.0.0.1:43210"),
         ("made data/green_tripdata_2023-01.parquet", r"made C:\course\data\green_tripdata_2023-01.parquet"),

@@ -16,7 +16,7 @@ _DIFFERS = (
     (re.compile(r"\x1b\[[0-9;]*m"), ""),
     (re.compile(r"\b[a-z][a-z0-9+-]*:/[^\s,;)”]*"), "ADDRESS"),
     (re.compile(r"(?:\b[A-Za-z]:|~|\.{1,2}|\b[\w.-]+)?(?:[/\\][\w.%+~-]+)+[/\\]?"), "PATH"),
-    (re.compile(r"\b(?:m-)?(?=[0-9a-f]*\d)[0-9a-f]{7,40}\b"), "ID"),
+    (re.compile(r"(?<!\d\.)\b(?:m-)?(?=[0-9a-f]*\d)[0-9a-f]{7,40}\b"), "ID"),
     (re.compile(r"[-+]?\d[\d,.:]*(?<![,.:])(?:e[-+]?\d+)?"), "NUMBER"),
     (re.compile(r"[-─━═]{2,}"), "--"),  # as wide as the columns
     (re.compile(r"\s+"), " "),
