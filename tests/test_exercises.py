@@ -14,6 +14,7 @@ import pytest
 from flowcoach import course
 from flowcoach.course import Section
 from tools import exercises
+from tools.notebooks import KERNEL
 
 every_section = pytest.mark.parametrize("section", course.sections(), ids=lambda section: section.id)
 
@@ -27,7 +28,7 @@ def test_generating_them_again_elsewhere_changes_no_byte(tmp_path: Path) -> None
     committed = {
         path.relative_to(exercises.ROOT): path.read_bytes().replace(b"\r\n", b"\n")  # git on Windows may add them
         for path in (exercises.ROOT / "exercises").glob("*/*")
-        if path.suffix == ".ipynb"
+        if path.is_file()
     }
     assert {path: text.encode() for path, text in exercises.build(exercises.ROOT, tmp_path).items()} == committed
 
@@ -52,7 +53,7 @@ def test_it_is_a_valid_notebook_with_no_id_twice(section: Section) -> None:
 @every_section
 def test_it_names_any_python_and_holds_no_output(section: Section) -> None:
     notebook = exercise(section)
-    assert notebook.metadata == {"kernelspec": exercises.KERNEL}
+    assert notebook.metadata == {"kernelspec": KERNEL}
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     assert all(cell.outputs == [] and cell.execution_count is None for cell in code)
 

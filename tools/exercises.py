@@ -7,16 +7,14 @@ import sys
 import tempfile
 from pathlib import Path
 
-import jupytext
-import nbformat
 from nbgrader.converters import GenerateAssignment
 from nbgrader.coursedir import CourseDirectory
 from traitlets.config import PyFileConfigLoader
 
 from flowcoach.atomic import write_text
+from tools.notebooks import notebook
 
 ROOT = Path(__file__).parents[1]
-KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 
 
 def main() -> int:
@@ -46,23 +44,12 @@ def sources(course: Path) -> dict[Path, str]:
     return {path.relative_to(course).with_suffix(".ipynb"): notebook(path) for path in found}
 
 
-def notebook(source: Path) -> str:
-    """The text of a notebook (format 4.5) from one in jupytext's percent format.
-
-    A cell's id is its grade_id, else its position, so that the same source gives the same bytes everywhere.
-    """
-    made = jupytext.read(source)
-    made.metadata = nbformat.from_dict({"kernelspec": KERNEL})
-    for position, cell in enumerate(made.cells):
-        cell["id"] = cell.metadata.get("nbgrader", {}).get("grade_id", f"cell-{position}")
-    return nbformat.writes(made) + "\n"
-
-
 def build(course: Path, scratch: Path) -> dict[Path, str]:
     """The exercises of `course`, made by nbgrader in the empty folder `scratch`: path inside `course`, and text.
 
     Nothing in `course` changes. nbgrader reads the course's own `nbgrader_config.py`, so that its commands and this
-    one agree; no gradebook is needed. Raises nbgrader's NbGraderException for a source that it does not accept.
+    one agree; no gradebook is needed. What else lies beside a source comes along as it is. Raises nbgrader's
+    NbGraderException for a source that it does not accept.
     """
     config = PyFileConfigLoader("nbgrader_config.py", path=str(course)).load_config()
     config.CourseDirectory.root = str(scratch.resolve())
@@ -74,7 +61,13 @@ def build(course: Path, scratch: Path) -> dict[Path, str]:
         write_text(scratch / path, text)
     GenerateAssignment(coursedir=CourseDirectory(config=config), config=config).start()
     made = sorted((scratch / "exercises").glob("*/*.ipynb"))
-    return {path.relative_to(scratch): path.read_text(encoding="utf-8") for path in made}
+    return {path.relative_to(scratch): path.read_text(encoding="utf-8") for path in made} | handouts(course)
+
+
+def handouts(course: Path) -> dict[Path, str]:
+    """The files that a section's exercise brings besides its notebook: path inside `course`, and text."""
+    found = sorted(path for path in (course / "solutions").glob("*/*") if path.is_file() and path.stem != "exercise")
+    return {Path("exercises", path.parent.name, path.name): path.read_text(encoding="utf-8") for path in found}
 
 
 def _holds(path: Path, text: str) -> bool:

@@ -1,18 +1,19 @@
 """What must hold after the exercise of section 2.2: a few Ridge runs in the right store, each saying its story."""
 
 import math
+import re
 from collections.abc import Iterator
 from itertools import chain, islice
-from pathlib import PureWindowsPath
+from pathlib import Path, PureWindowsPath
 from typing import Any
 
-from flowcoach.checks import check, expect, expect_some
+from flowcoach.checks import check, expect, expect_some, misnamed_rmse, number
 from flowcoach.evidence import Evidence, Run, Runs
 
 EXPERIMENT = "ridge-by-hand"
+FROM_THE_PAGE = "first-lasso"  # what run.py logs, in whichever store
 SCRIPT = "train.py"
 PARAMS = ("train-data-path", "valid-data-path", "alpha")
-OTHER_NAMES = ("RMSE", "val_rmse", "valid_rmse", "validation_rmse", "rmse_val", "Validation RMSE", "mse", "loss")
 
 COMMIT = "mlflow.source.git.commit"
 AUTHOR = "mlflow.user"
@@ -96,11 +97,11 @@ def store_in_current_directory(evidence: Evidence) -> dict[str, Any] | None:
 
 
 @own_store.misconception
-def in_the_default_experiment(evidence: Evidence) -> dict[str, Any] | None:
-    """{run} went into the experiment “Default”: that is where runs go when no experiment was named. Name it before the
-    run starts: mlflow.set_experiment("ridge-by-hand")."""
-    for run in evidence.experiment("Default").runs.with_param("alpha").by_start(newest_first=True).take(1):
-        return {"run": run.label}
+def in_another_experiment(evidence: Evidence) -> dict[str, Any] | None:
+    """{run} went into the experiment “{experiment}”. (“Default” is where runs go when no experiment was named.) Name it
+    before the run starts: mlflow.set_experiment("ridge-by-hand"). The run there may stay."""
+    for run in _astray(evidence):
+        return {"run": run.label, "experiment": run.experiment}
     return None
 
 
@@ -133,7 +134,7 @@ def _says_who_and_with_what(run: Run) -> None:
     for name in PARAMS:
         run.param(name)
     expect(
-        _number(run.param("alpha")),
+        number(run.param("alpha")),
         f"the number in the parameter `alpha`, “{run.param('alpha')}”",
         where=f"run {run.label}",
         advice="log the number that you give to Ridge",
@@ -186,11 +187,17 @@ def stopped_by_an_error(evidence: Evidence) -> dict[str, Any] | None:
 def described_elsewhere(evidence: Evidence) -> dict[str, Any] | None:
     """{run}, with a developer, lies in the experiment “{experiment}” of {store}. A restarted kernel forgets which store
     and experiment you chose: run the cells of step 1 again, then this one. The stray run may stay."""
-    for run in evidence.runs.with_tag("developer").with_params(*PARAMS).by_start(newest_first=True).take(50):
-        at_home = run.store is evidence.configured
-        if run.store and not (at_home and run.experiment in (EXPERIMENT, "first-lasso")):
+    for run in _astray(evidence):
+        if run.store:
             return {"run": run.label, "experiment": run.experiment, "store": run.store.address}
     return None
+
+
+def _astray(evidence: Evidence) -> Iterator[Run]:
+    """Described runs that lie elsewhere, newest first: in another experiment or in another store."""
+    for run in evidence.runs.with_tag("developer").with_params(*PARAMS).by_start(newest_first=True).take(50):
+        if run.experiment != FROM_THE_PAGE and (run.store is not evidence.configured or run.experiment != EXPERIMENT):
+            yield run
 
 
 @check(
@@ -224,6 +231,18 @@ def _says_how_well(run: Run) -> None:
         where=f"run {run.label}",
         advice="measure on the second month, and log its path",
     ).differs_from(_file(run.param("train-data-path")))
+    seen = [name for name in run.metrics if "train" in name.lower() and _alike(run.metrics[name], run.metric("rmse"))]
+    expect(
+        seen,
+        "figures of the training month that `rmse` repeats",
+        where=f"run {run.label}",
+        advice="predict `valid`, and log how far off that is",
+    ).satisfies(not seen, "none")
+
+
+def _alike(figure: float, other: float) -> bool:
+    """Whether two figures are one and the same measurement."""
+    return abs(figure - other) < 1e-6
 
 
 @measured.misconception
@@ -238,11 +257,8 @@ def logged_as_parameter(evidence: Evidence) -> dict[str, Any] | None:
 def under_another_name(evidence: Evidence) -> dict[str, Any] | None:
     """{run} logs `{found}`, not `rmse`. To MLflow these are two different metrics, and a table sorted by one never
     shows the other. Log it as `rmse`."""
-    run = described_in(evidence).newest()
-    for name in OTHER_NAMES:
-        if run.has_metric(name) and not run.has_metric("rmse"):
-            return {"run": run.label, "found": name}
-    return None
+    found = misnamed_rmse([described_in(evidence).newest()])
+    return {"run": found[0].label, "found": found[1]} if found else None
 
 
 @measured.misconception
@@ -252,6 +268,17 @@ def on_the_training_month(evidence: Evidence) -> dict[str, Any] | None:
     run = measured_in(evidence).newest()
     month = _file(run.param("train-data-path"))
     return {"run": run.label, "month": month} if month == _file(run.param("valid-data-path")) else None
+
+
+@measured.misconception
+def figure_of_the_training_month(evidence: Evidence) -> dict[str, Any] | None:
+    """The `rmse` of {run} is the figure that it also calls `{name}`, {found} minutes: measured on trips which the model
+    has learned from, whatever the path says. Predict `valid`, and log that."""
+    run = measured_in(evidence).newest()
+    for name in run.metrics:
+        if "train" in name.lower() and _alike(run.metrics[name], run.metric("rmse")):
+            return {"run": run.label, "name": name, "found": f"{run.metric('rmse'):.3f}"}
+    return None
 
 
 @measured.misconception
@@ -299,7 +326,7 @@ def _two_of_each(evidence: Evidence) -> tuple[list[float], set[float]]:
     alphas: set[float] = set()
     figures: set[float] = set()
     for run in walk(measured_in(evidence).by_start()):
-        alphas |= {_number(run.param("alpha"))} - {math.nan}
+        alphas |= {number(run.param("alpha"))} - {math.nan}
         figures.add(run.metric("rmse"))
         if len(alphas) >= 2 and len(figures) >= 2:
             break
@@ -339,7 +366,8 @@ def alpha_only_logged(evidence: Evidence) -> dict[str, Any] | None:
 )
 def from_script(evidence: Evidence) -> None:
     """A run with parameters and `rmse` was made by your script train.py, and names the commit it was made from"""
-    if any(scripted(committed_in(evidence))):
+    made = list(scripted(committed_in(evidence)))
+    if any(_around(evidence, run) is None for run in made):
         return
     run = next(scripted(measured_in(evidence)), None)
     expect(
@@ -354,6 +382,18 @@ def from_script(evidence: Evidence) -> None:
         where=f"experiment “{EXPERIMENT}”",
         advice=f"commit {SCRIPT}, then run it again",
     ).is_there()
+
+
+@from_script.misconception
+def commit_of_another_repository(evidence: Evidence) -> dict[str, Any] | None:
+    """The commit of {run}, {commit}, is one of the repository in {folder}, around your workspace: git looks for one in
+    the folder above when there is none here. That commit does not hold your script. In your workspace: git init, git
+    add train.py, git commit; then run the script once more. The old run may stay."""
+    for run in scripted(committed_in(evidence)):
+        folder = _around(evidence, run)
+        if folder is not None:
+            return {"run": run.label, "commit": run.tag(COMMIT)[:8], "folder": folder}
+    return None
 
 
 @from_script.misconception
@@ -506,6 +546,32 @@ def _newest_that_is(evidence: Evidence, status: str) -> dict[str, Any] | None:
     return {"run": run.label} if run.status == status else None
 
 
+def _around(evidence: Evidence, run: Run) -> Path | None:
+    """The folder above the workspace whose repository has the run's commit, when the workspace's own has it not.
+
+    When no repository came along, or another since, nobody knows better: None.
+    """
+    if evidence.shelves is None or _has(evidence.shelves.folder / ".git", run.tag(COMMIT)):
+        return None
+    return next((above for above in evidence.shelves.folder.parents if _has(above / ".git", run.tag(COMMIT))), None)
+
+
+def _has(repository: Path, commit: str) -> bool:
+    """Whether a git repository has this commit: in a file of its own, or named in the index of a pack.
+
+    As in gitrepository-layout(5) and gitformat-pack(5). Reading takes no git, which may not be installed.
+    """
+    if not re.fullmatch(r"[0-9a-f]{40}", commit):
+        return False
+    objects, name = repository / "objects", bytes.fromhex(commit)
+    try:
+        if (objects / commit[:2] / commit[2:]).is_file():
+            return True
+        return any(name in index.read_bytes() for index in sorted((objects / "pack").glob("*.idx")))
+    except OSError:
+        return False
+
+
 def _source(run: Run) -> str:
     """The file that MLflow says made the run, without its folder, whichever system wrote it."""
     return _file(run.tags.get("mlflow.source.name", ""))
@@ -514,11 +580,3 @@ def _source(run: Run) -> str:
 def _file(path: str) -> str:
     """The last part of a path of any system."""
     return PureWindowsPath(path).name
-
-
-def _number(text: str) -> float:
-    """The number that a parameter's text stands for, so that “1” and “1.0” are one alpha; NaN when it is none."""
-    try:
-        return float(text)
-    except ValueError:
-        return float("nan")

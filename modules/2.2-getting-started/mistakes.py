@@ -1,6 +1,7 @@
 """The wrong turns of section 2.2, built for real from a solved workspace, so that CI can prove each message."""
 
 import shutil
+import subprocess
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -104,22 +105,34 @@ def told_mlflow_nothing(here: Workspace) -> None:
     put_experiment_away()
 
 
-@mistake("2.2/own-store", "in_the_default_experiment")
+def nothing_beside_the_notebook(here: Workspace) -> None:
+    """Take the stray store away, whose runs would explain the trouble first."""
+    (here.folder / "exercises" / "2.2-getting-started" / "mlflow.db").unlink(missing_ok=True)
+
+
+@mistake("2.2/own-store", "in_another_experiment")
 def named_no_experiment(here: Workspace) -> None:
     """Set the store but no experiment."""
+    nothing_beside_the_notebook(here)
     put_experiment_away()
-    stray = here.folder / "exercises" / "2.2-getting-started" / "mlflow.db"
-    stray.unlink(missing_ok=True)
     log(PARAMS, RMSE, experiment="Default")
+
+
+@mistake("2.2/own-store", "in_another_experiment")
+def named_another_experiment(here: Workspace) -> None:
+    """Called the experiment ridge, and logged there."""
+    nothing_beside_the_notebook(here)
+    put_experiment_away()
+    log(PARAMS, RMSE, experiment="ridge")
 
 
 @mistake("2.2/own-store")
 def misspelled_experiment(here: Workspace) -> None:
     """Called the experiment ridge_by_hand."""
+    nothing_beside_the_notebook(here)
+    remove(runs())
     put_experiment_away()
-    stray = here.folder / "exercises" / "2.2-getting-started" / "mlflow.db"
-    stray.unlink(missing_ok=True)
-    log(PARAMS, RMSE, experiment="ridge_by_hand")
+    place("ridge_by_hand")
 
 
 @mistake("2.2/described", "developer_as_parameter")
@@ -184,6 +197,12 @@ def measured_on_january(here: Workspace) -> None:
     first_measured({**PARAMS, "valid-data-path": PARAMS["train-data-path"]}, {"rmse": 7.8})
 
 
+@mistake("2.2/measured", "figure_of_the_training_month")
+def copied_what_autolog_measured(here: Workspace) -> None:
+    """Had autolog on, and logged its training figure as rmse."""
+    first_measured(PARAMS, {"rmse": 7.8, "training_root_mean_squared_error": 7.8})
+
+
 @mistake("2.2/measured", "root_left_out")
 def squared_minutes(here: Workspace) -> None:
     """Logged mean_squared_error as rmse."""
@@ -232,6 +251,17 @@ def committed_afterwards(here: Workspace) -> None:
     """Ran train.py first and committed it afterwards."""
     remove(scripted(runs()))
     log({**PARAMS, "alpha": 10}, RMSE, SCRIPT)
+
+
+@mistake("2.2/from-script", "commit_of_another_repository")
+def workspace_inside_a_clone(here: Workspace) -> None:
+    """Made the workspace inside a clone of the course, and never called git init in it."""
+    remove(scripted(runs()))
+    git = ["git", "-C", str(here.folder.parent), "-c", "user.name=me", "-c", "user.email=me@example.org"]
+    subprocess.run([*git, "init", "--quiet"], check=True)
+    subprocess.run([*git, "commit", "--quiet", "--allow-empty", "-m", "Not the learner's"], check=True)
+    commit = subprocess.run([*git, "rev-parse", "HEAD"], check=True, capture_output=True, encoding="ascii").stdout
+    log({**PARAMS, "alpha": 10}, RMSE, {**SCRIPT, "mlflow.source.git.commit": commit.strip()})
 
 
 @mistake("2.2/from-script", "script_stops_half_way")

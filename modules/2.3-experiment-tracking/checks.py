@@ -4,14 +4,13 @@ from contextlib import suppress
 from heapq import merge
 from typing import Any
 
-from flowcoach.checks import Failed, check, expect, expect_some
+from flowcoach.checks import Failed, check, expect, expect_some, misnamed_rmse, number
 from flowcoach.evidence import Evidence, Order, Run, Runs
 
 SEARCH = "forest-search"
 FINAL = "forest-final"
 KNOBS = ("max_depth", "n_estimators", "min_samples_leaf", "min_samples_split")
 TRIALS = 15
-OTHER_NAMES = ("RMSE", "val_rmse", "valid_rmse", "validation_rmse", "rmse_val", "Validation RMSE", "mse", "loss")
 
 
 def trials_in(evidence: Evidence) -> Runs:
@@ -233,7 +232,7 @@ def _is_best_of(run: Run, evidence: Evidence) -> None:
     Neither does tidying up afterwards: trials that were deleted were there to be compared.
     """
     found = trials_in(evidence)
-    compared = _number(run.tag("best_of"))
+    compared = number(run.tag("best_of"))
     expect(
         compared,
         f"the number of trials in the tag `best_of`, “{run.tag('best_of')}”",
@@ -357,7 +356,7 @@ def _comes_from_the_best(run: Run, best: dict[str, Run]) -> None:
             f"the knob {knob}",
             where=f"run {run.label}",
             advice=f"the trial {trial.label} had {wanted}",
-        ).satisfies(turned == wanted or _number(turned) == _number(wanted), f"“{wanted}”")
+        ).satisfies(turned == wanted or number(turned) == number(wanted), f"“{wanted}”")
     expect(
         run.metric("rmse"),
         "the RMSE of the forest that was trained again",
@@ -576,16 +575,5 @@ def _digests(run: Run, context: str) -> set[str]:
 
 
 def _other_name(runs: Runs) -> dict[str, Any] | None:
-    for run in runs.by_start(newest_first=True).take(50):
-        for name in OTHER_NAMES:
-            if run.has_metric(name) and not run.has_metric("rmse"):
-                return {"run": run.label, "found": name}
-    return None
-
-
-def _number(text: str) -> float:
-    """The number that a text stands for, so that “15”, “ 15” and “15.0” are one; NaN when it is none."""
-    try:
-        return float(text)
-    except ValueError:
-        return float("nan")
+    found = misnamed_rmse(runs.by_start(newest_first=True).take(50))
+    return {"run": found[0].label, "found": found[1]} if found else None

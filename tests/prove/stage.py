@@ -15,6 +15,7 @@ from flowcoach.coach import scripts
 from flowcoach.course import Section
 from flowcoach.result import CheckResult, SectionResult, State
 from flowcoach.workspace import Workspace
+from tools.notebooks import notebook
 
 LOCATIONS = {"experiments": "artifact_location", "runs": "artifact_uri", "logged_models": "artifact_location"}
 
@@ -63,27 +64,21 @@ def run_notebook(path: Path, here: Workspace, after_cell: Callable[[], None] = l
     import nbformat
     from nbclient import NotebookClient
 
-    notebook = nbformat.read(path, as_version=4)
-    graded = {cell.id for cell in notebook.cells if cell.metadata.get("nbgrader", {}).get("grade")}
+    read = nbformat.read(path, as_version=4)
+    graded = {cell.id for cell in read.cells if cell.metadata.get("nbgrader", {}).get("grade")}
 
     def done(cell: nbformat.NotebookNode, cell_index: int, **_: object) -> None:
         if cell.id in graded:
             after_cell()
 
-    client = NotebookClient(notebook, timeout=180, kernel_name="python3", on_cell_executed=done)
+    client = NotebookClient(read, timeout=180, kernel_name="python3", on_cell_executed=done)
     client.execute(cwd=str(here.folder), env=scripts.environment(here))
 
 
 def solution_notebook(section: Section, folder: Path) -> Path:
     """The section's solution as a notebook, in `folder`."""
-    import jupytext
-    import nbformat
-
-    notebook = jupytext.read(course.root() / "solutions" / section.name / "exercise.py")
-    for position, cell in enumerate(notebook.cells):
-        cell["id"] = cell.metadata.get("nbgrader", {}).get("grade_id", f"cell-{position}")
     path = folder / f"{section.name}.ipynb"
-    nbformat.write(notebook, path)
+    path.write_text(notebook(course.root() / "solutions" / section.name / "exercise.py"), encoding="utf-8")
     return path
 
 

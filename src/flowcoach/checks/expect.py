@@ -49,27 +49,27 @@ class Expectation:
 
     def is_close_to(self, other: float, *, tolerance: float) -> None:
         """The number is within `tolerance` (absolute) of `other`."""
-        if not abs(_number(self.value) - other) <= tolerance:
+        if not abs(number(self.value) - other) <= tolerance:
             self._fail(f"{show(other)} (within {tolerance:g})")
 
     def is_at_least(self, least: float) -> None:
         """The number is `least` or more."""
-        if not _number(self.value) >= least:
+        if not number(self.value) >= least:
             self._fail(f"at least {show(least)}")
 
     def is_at_most(self, most: float) -> None:
         """The number is `most` or less."""
-        if not _number(self.value) <= most:
+        if not number(self.value) <= most:
             self._fail(f"at most {show(most)}")
 
     def is_below(self, limit: float) -> None:
         """The number is strictly below `limit`."""
-        if not _number(self.value) < limit:
+        if not number(self.value) < limit:
             self._fail(f"below {show(limit)}")
 
     def is_between(self, low: float, high: float) -> None:
         """The number lies between `low` and `high`, both included."""
-        if not low <= _number(self.value) <= high:
+        if not low <= number(self.value) <= high:
             self._fail(f"between {show(low)} and {show(high)}")
 
     def is_one_of(self, options: Collection[Any]) -> None:
@@ -89,7 +89,7 @@ class Expectation:
     def is_there(self) -> None:
         """The value is something: not None, not empty, not zero."""
         if not self.value:
-            self._fail("at least one")
+            self._fail("some text" if isinstance(self.value, str) else "at least one")
 
     def satisfies(self, holds: bool, expected: str) -> None:
         """`holds` is true; `expected` is in words, for what must not give the right answer away."""
@@ -134,8 +134,11 @@ def _same(value: Any, other: Any) -> bool:
     return isinstance(value, bool) == isinstance(other, bool) and bool(value == other)
 
 
-def _number(value: Any) -> float:
-    """A number, also when written as text; NaN, which no comparison holds for, when it is none."""
+def number(value: Any) -> float:
+    """The number that a value stands for, so that “1”, “ 1” and 1.0 are one; NaN when it stands for none.
+
+    MLflow keeps parameters and tags as text, and a learner may have written anything. No comparison holds for NaN.
+    """
     if isinstance(value, bool):
         return math.nan
     try:
@@ -151,7 +154,7 @@ def show(value: Any) -> str:
     if isinstance(value, float):
         return "NaN" if math.isnan(value) else f"{value:.6g}"
     if isinstance(value, str):
-        return f"“{value}”"
+        return f"“{value}”" if value else "nothing"
     if isinstance(value, list | tuple | set | frozenset):
         return ", ".join(show(item) for item in value) or "nothing"
     return str(value)
