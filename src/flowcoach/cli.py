@@ -30,6 +30,8 @@ A first evening:
   flowcoach run 2.2             run the section's script
   flowcoach ui                  look at what it left behind
   flowcoach check 2.2           what holds, what does not, what to do next
+  flowcoach watch               the same at once, while you work
+  flowcoach hint 2.2            one more push, each time you ask
   flowcoach                     where you are, and the one next step
 
 \b

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
 import socket
 import subprocess
 import sys
+import time
 import urllib.request
 from pathlib import Path
 
@@ -35,6 +37,21 @@ def test_it_serves_the_store_and_everything_it_started_ends_with_it(here: Worksp
         family = [server.pid, *(child.pid for child in psutil.Process(server.pid).children(recursive=True))]
     assert experiment["name"] == "Default"
     assert [pid for pid in family if psutil.pid_exists(pid)] == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there, a process is ended without being asked")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_whoever_ends_the_command_ends_what_it_started(number: signal.Signals, here: Workspace) -> None:
+    command = [sys.executable, "-m", "flowcoach", "ui", "--no-browser"]
+    with subprocess.Popen(command, cwd=here.folder, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as asked:
+        process = psutil.Process(asked.pid)
+        deadline = time.monotonic() + 60
+        while not (family := process.children(recursive=True)):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        asked.send_signal(number)
+        assert asked.wait(timeout=60) == 128 + number
+    assert [child for child in family if child.is_running()] == []
 
 
 def test_a_server_that_ends_at_once_is_told_with_where_to_read_why(here: Workspace) -> None:

@@ -15,8 +15,10 @@ from io import StringIO
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from rich.console import Console
 
+from flowcoach import cli
 from flowcoach.coach import progress, ui
 from flowcoach.coach.changes import Changes
 from flowcoach.coach.watch import Glance, Watch
@@ -157,6 +159,11 @@ def test_what_passed_is_remembered(toy: Workspace) -> None:
         until(lambda: "9.1/first" in progress.read(toy.folder).done, lambda: "it was not remembered")
 
 
+def test_an_address_that_no_store_can_have_is_refused_at_once(toy: Workspace) -> None:
+    with pytest.raises(Problem, match=r"sqlite://wrong\.db"):
+        Watch(Workspace(**{**vars(toy), "address": "sqlite://wrong.db"}), None)
+
+
 def test_an_unknown_section_is_refused_at_once(toy: Workspace) -> None:
     with pytest.raises(Problem, match=r"no section “9\.3”"):
         Watch(toy, "9.3")
@@ -230,7 +237,18 @@ class TestItOutlives:
             toy.answer("9.1", first=1)
             one.wait_for("✓ The first answer is 1")
             other.wait_for("✓ The first answer is 1")
-        assert set(progress.read(toy.folder).done) == {"9.1/first"}
+            until(lambda: set(progress.read(toy.folder).done) == {"9.1/first"}, lambda: "it was not remembered")
+
+    def test_a_check_and_a_hint_in_another_terminal(self, toy: Workspace) -> None:
+        with watching(toy, "9.1") as one, watching(toy, "9.2") as other:
+            toy.answer("9.1", first=1)
+            for words in (("check", "9.1"), ("hint", "9.1/second"), ("list",)):
+                assert CliRunner().invoke(cli.main, words).exit_code in (0, 1)
+            log_run(toy, "one", seen="yes")
+            one.wait_for("✓ The first answer is 1")
+            other.wait_for("✓ A run carries the tag")
+        known = progress.read(toy.folder)
+        assert (set(known.done), dict(known.hints)) == ({"9.1/first", "9.2/tagged"}, {"9.1/second": 1})
 
 
 class TestChanges:

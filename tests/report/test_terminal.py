@@ -17,7 +17,7 @@ def a_check(slug: str, state: State, *, where: str | None = None) -> CheckResult
 
 
 def page(*checks: CheckResult) -> list[str]:
-    return terminal.dumps(Result("0.1.0", (SectionResult("2.3", "Tracking", checks),)), width=90).splitlines()
+    return terminal.dumps(Result("0.1.0", (SectionResult("2.3", "Tracking", checks),)), width=100).splitlines()
 
 
 PASSED, FAILED = a_check("passed", State.PASSED), a_check("failed", State.FAILED)
@@ -25,7 +25,7 @@ SKIPPED = a_check("skipped", State.SKIPPED, where="2.3/failed")
 ABSENT, BROKEN = a_check("absent", State.SKIPPED), a_check("broken", State.ERROR)
 BONUS = CheckResult("2.3/bonus", "A bonus", State.FAILED, 0, 1, bonus=True)
 
-_WORK_ON_IT = "work on 2.3/failed (2 hints in its notebook), then flowcoach check 2.3/failed"
+_WORK_ON_IT = "work on 2.3/failed, then flowcoach check 2.3/failed; for a push, flowcoach hint 2.3/failed"
 
 
 @pytest.mark.parametrize(

@@ -49,11 +49,15 @@ class Glance:
 
 
 class Watch:
-    """A watch over one section of a workspace: the one named, else the one that the learner is at."""
+    """A watch over one section of a workspace: the one named, else the one that the learner is at.
+
+    Raises Problem for an unknown name, and for an address that no store can have.
+    """
 
     def __init__(self, here: Workspace, name: str | None) -> None:
         self.here = here
         self.moves_on = name is None
+        self._file = path_of(here.store) if here.store.startswith("sqlite") else None
         self._id = course.section(name).id if name else None
         self._last = Glance(None)
         self._turn = False
@@ -65,8 +69,9 @@ class Watch:
         try:
             section = self._look()
         except Problem as problem:
-            self._last = replace(self._last, passed=(), lost=(), trouble=Trouble(problem.cause, problem.next_step))
-            return self._last
+            return self._in_trouble(problem.cause, problem.next_step)
+        except OSError as error:  # a folder that goes while it is read, a full disk, …
+            return self._in_trouble(f"The system says no: {error.strerror or error}.", "mend that; I go on looking")
         before = self._last.section
         known = {check.id: check.state is State.PASSED for check in before.checks} if before else {}
         self._last = Glance(
@@ -79,6 +84,10 @@ class Watch:
                 progress.remember(self.here.folder, lambda known: known.with_done(section.checks))
         return self._last
 
+    def _in_trouble(self, cause: str, next_step: str) -> Glance:
+        self._last = replace(self._last, passed=(), lost=(), trouble=Trouble(cause, next_step))
+        return self._last
+
     def go_on(self) -> None:
         """With the next glance, turn to the section where the first open step is; the last when everything is done."""
         self._turn = True
@@ -87,12 +96,11 @@ class Watch:
         """The first glance, then each that differs from the one before, until `stop` is set."""
         shown = self.glance()
         yield shown
-        store = self.here.store
-        changes = Changes(self.here.folder, path_of(store) if store.startswith("sqlite") else None, stop)
+        changes = Changes(self.here.folder, self._file, stop)
         changed, earliest, latest = True, 0.0, 0.0
         for news in changes:
             changed |= news
-            untold = changes.blind or shown.trouble or not store.startswith("sqlite")
+            untold = changes.blind or shown.trouble or self._file is None
             now = time.monotonic()
             if now < earliest or not (changed or self._turn or (untold and now >= latest)):
                 continue

@@ -37,6 +37,14 @@ class Seen(Message):
         self.glance = glance
 
 
+class Broke(Message):
+    """The watch itself broke."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__()
+        self.error = error
+
+
 class Said(Message):
     """A script that runs said a line; `ended` is its exit code once it is over."""
 
@@ -138,8 +146,15 @@ class Screen(App[None]):
                 loop.add_signal_handler(number, partial(self.exit, return_code=128 + number))
 
     def _look_again_and_again(self) -> None:
-        for glance in self._watch.glances(self._stop):
-            self.post_message(Seen(glance))
+        try:
+            for glance in self._watch.glances(self._stop):
+                self.post_message(Seen(glance))
+        except Exception as error:
+            self.post_message(Broke(error))
+
+    def on_broke(self, message: Broke) -> None:
+        """A fault of ours ends it, and is told."""
+        raise message.error
 
     def on_seen(self, message: Seen) -> None:
         """Show a new glance."""
@@ -150,8 +165,6 @@ class Screen(App[None]):
         self._told += [check for check in glance.passed if check.id not in {told.id for told in self._told}]
         if self._shown in {check.id for check in glance.passed}:
             self._shown = None
-        if glance.passed:
-            self.bell()
         self._draw()
 
     def _draw(self) -> None:

@@ -9,7 +9,7 @@ from io import StringIO
 from rich.console import Console
 from rich.text import Text
 
-from flowcoach.report.text import STYLES, clean, details, fit, lines, plural, score, worth
+from flowcoach.report.text import STYLES, clean, details, fit, lines, score, worth
 from flowcoach.result import CheckResult, Result, SectionResult, State
 
 WIDEST = 100  # longer lines are hard to read, however wide the terminal
@@ -107,8 +107,8 @@ def _next_step(result: Result) -> str:
     broken = [check for check in result.checks if check.state is State.ERROR]
     if by_state[State.FAILED]:
         first = by_state[State.FAILED][0]
-        hints = f" ({plural(len(first.hints), 'hint')} in its notebook)" if first.hints else ""
-        return f"work on {first.id}{hints}, then flowcoach check {first.id}"
+        push = f"; for a push, flowcoach hint {first.id}" if first.hints else ""
+        return f"work on {first.id}, then flowcoach check {first.id}{push}"
     if broken:
         return f"report that {broken[0].id} broke; it will be looked at again, so no points are lost"
     if by_state[State.SKIPPED]:
