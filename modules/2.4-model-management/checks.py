@@ -426,6 +426,11 @@ def new_month_scored(evidence: Evidence) -> None:
 
 
 def _is_scored(run: Run, evidence: Evidence) -> None:
+    good_predictions(run, evidence)
+
+
+def good_predictions(run: Run, evidence: Evidence) -> Table:
+    """The predictions of a run that scored the new month as asked. Raises Failed or NotFound for any other run."""
     table = predictions_of(run, evidence)
     months = [month for month in months_in(evidence) if month.use == "new"]
     if not months:
@@ -457,6 +462,7 @@ def _is_scored(run: Run, evidence: Evidence) -> None:
         advice="compute it from the very predictions in the file",
     ).is_close_to(rmse, tolerance=0.005 * rmse)
     _is_linked(run, evidence)
+    return table
 
 
 def _is_linked(run: Run, evidence: Evidence) -> None:
@@ -579,8 +585,7 @@ def batch_of(evidence: Evidence) -> dict[tuple[str, str, float], list[float]]:
     found: dict[tuple[str, str, float], list[float]] = {}
     for run in scored_in(evidence):
         with suppress(Failed, NotFound):
-            _is_scored(run, evidence)
-            table = predictions_of(run, evidence)
+            table = good_predictions(run, evidence)
             for trip, minutes in zip(table.trips, table.predicted, strict=True):
                 known = found.setdefault(trip, [])
                 if minutes not in known:
