@@ -230,7 +230,7 @@ def _is_introduced(version: ModelVersion, evidence: Evidence) -> None:
         len(version.description.split()),
         "the number of words in the description of the version",
         where=_place(version),
-        advice=f"client.update_model_version(“{MODEL}”, {version.version}, description=…)",
+        advice=f'client.update_model_version("{MODEL}", {version.version}, description=…)',
     ).is_at_least(3)
     trained_on = version.tags.get("trained_on", "")
     for dataset in evidence.run_of(version).datasets:

@@ -23,7 +23,7 @@
 # %% [markdown]
 # ## Before you begin
 #
-# Run this cell first; it costs half a minute once, and nothing when you run it again. It trains the colleague's five
+# Run this cell first; it takes a quarter of a minute once, and nothing when you run it again. It trains the colleague's five
 # finalists into the experiment `finalists`, each with its model (under the name `model`) and its data. You need not
 # read it: what a finalist is, MLflow knows.
 
@@ -118,8 +118,8 @@ print(f"five finalists, trained on {train_path.stem}, measured on {valid_path.st
 # Which of the five is wrong by the least on the **validation** month? Look first which metrics these runs log, they are
 # not yours. Then register that run's model under the name `taxi-duration`.
 #
-# In code: `mlflow.search_runs` and `mlflow.register_model`. By clicking (`flowcoach ui`): open the run, open its model,
-# press *Register model*.
+# In code: `mlflow.search_runs` and `mlflow.register_model`. By clicking (`flowcoach ui`): open the run, under *Logged
+# models* open `model`, press *Register model*.
 
 # %% nbgrader={"grade": false, "grade_id": "registered-solution", "locked": false, "schema_version": 3, "solution": true, "task": false}
 ### BEGIN SOLUTION
