@@ -72,5 +72,5 @@ print(f"after deleting a run, the files take {size(files):,} bytes")
 
 # 6. Empty the trash: now rows and files are gone for good.
 command = [sys.executable, "-m", "mlflow", "gc", "--backend-store-uri", address, "--tracking-uri", address]
-subprocess.run(command, check=True)
+print(subprocess.run(command, check=True, capture_output=True, encoding="utf-8").stdout.strip())
 print(f"after mlflow gc, {size(files):,}")
