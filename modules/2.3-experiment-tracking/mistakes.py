@@ -99,6 +99,15 @@ def baseline_in_seconds(here: Workspace) -> None:
     log("forest-search", params={"model": "mean"}, metrics={"rmse": 546.0})
 
 
+@mistake("2.3/baseline", "measured_on_the_training_month")
+def baseline_of_the_training_month(here: Workspace) -> None:
+    """The learner compared the mean with the month it was taken from."""
+    remove(baselines())
+    experiment = MlflowClient().get_experiment_by_name("forest-search")
+    assert experiment
+    log("forest-search", params={"model": "mean"}, metrics={"rmse": float(experiment.tags["mean_on_train"])})
+
+
 def search_again(
     change: Callable[[int, Run], tuple[dict[str, Any], dict[str, float]]], experiment: str = "forest-search"
 ) -> None:
