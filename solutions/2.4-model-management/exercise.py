@@ -76,7 +76,7 @@ print(f"{len(train)} trips to learn from, {len(new)} new ones; the store is {her
 
 # %% [markdown]
 # And the forest: a pipeline of two parts, `forest["features"]`, which makes a column of each zone, and
-# `forest["regressor"]`, which predicts from those columns. It is yours alone: your id is its seed.
+# `forest["regressor"]`, which predicts from those columns. It is yours alone: your id is its seed. Steps 1 to 3 need it.
 
 # %% nbgrader={"grade": false, "grade_id": "forest", "locked": true, "schema_version": 3, "solution": false, "task": false}
 seed = zlib.crc32(here.learner.encode()) % 1000
