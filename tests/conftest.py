@@ -20,12 +20,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 class ByWorkspace(LoadScopeScheduling):
-    """Keep what shares an expensive workspace in one worker: a file's tests, and of the course those of one section."""
+    """Keep what shares an expensive workspace in one worker.
+
+    That is a file's tests; of the pages those of one section; and of the proof everything about one section, in
+    whichever file.
+    """
 
     def _split_scope(self, nodeid: str) -> str:
         file, _, test = nodeid.partition("::")
-        section = re.search(r"\[(\d+\.\d+)", test) if "/prove/" in file or "test_pages" in file else None
-        return f"{file}[{section[1]}]" if section else file
+        section = re.search(r"\[(\d+\.\d+)", test)
+        if section and "/prove/" in file:
+            return f"prove {section[1]}"
+        return f"{file} {section[1]}" if section and "test_pages" in file else file
 
 
 @pytest.hookimpl(optionalhook=True)
