@@ -31,7 +31,7 @@ UNSET = "set MLFLOW_TRACKING_URI=" if os.name == "nt" else "unset MLFLOW_TRACKIN
 def port_busy(patient: Patient) -> Iterator[Finding]:
     """Another program holds the port that MLflow's UI wants: `mlflow ui` then ends at once, with an exit code that
     claims success."""
-    if _is_the_store(patient) or not _listens(patient.port) or _version_at(patient.port):
+    if _is_the_store(patient) or not listens(patient.port) or _version_at(patient.port):
         return
     yield Finding(
         f"{_holder(patient.port)} listens on port {patient.port}",
@@ -239,7 +239,8 @@ def _is_the_store(patient: Patient) -> bool:
     return False
 
 
-def _listens(port: int) -> bool:
+def listens(port: int) -> bool:
+    """Whether something listens on a port of this machine."""
     with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=0.5):
         return True
     return False
@@ -247,7 +248,7 @@ def _listens(port: int) -> bool:
 
 def _version_at(port: int) -> str:
     """The version of the MLflow that serves at a port of this machine; "" when none does."""
-    answer = ask(f"http://127.0.0.1:{port}", "/version") if _listens(port) else None
+    answer = ask(f"http://127.0.0.1:{port}", "/version") if listens(port) else None
     text = answer.text.strip() if isinstance(answer, Answer) and answer.status == 200 else ""
     return text if re.fullmatch(r"\d+\.\d+[\w.+-]*", text) else ""
 

@@ -53,7 +53,7 @@ class Patient:
     @classmethod
     def of(cls, here: Workspace) -> Patient:
         """The workspace as it is now, seen from this terminal. Nothing is looked at yet."""
-        return cls(here, Path.cwd(), workspace.INHERITED, kernels=_kernel_folders())
+        return cls(here, Path.cwd(), workspace.INHERITED, kernels=kernel_folders())
 
     @property
     def store(self) -> str:
@@ -180,7 +180,8 @@ def _scripts(folder: Path) -> Iterator[Path]:
                     return
 
 
-def _kernel_folders() -> tuple[Path, ...]:
+def kernel_folders() -> tuple[Path, ...]:
+    """Where Jupyter looks for kernels, in its order; nowhere when it is not installed."""
     try:
         from jupyter_core.paths import jupyter_path
     except ImportError:
