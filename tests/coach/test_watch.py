@@ -132,6 +132,24 @@ def test_a_try_that_fails_otherwise_is_told_in_a_line(toy: Workspace) -> None:
         page.wait_for("✗ The first answer: expected 1, found 7.")
 
 
+def test_work_that_is_half_done_is_no_mistake(toy: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[str] = []
+    glance = Watch.glance
+
+    def noted(watch: Watch) -> Glance:
+        seen.append(str(found := glance(watch)))
+        return found
+
+    monkeypatch.setattr(Watch, "glance", noted)
+    with watching(toy) as page:
+        for wrong in range(10, 13):
+            toy.answer("9.1", first=wrong)
+            until(lambda wrong=wrong: f"found {wrong}" in seen[-1], lambda: "it was not seen")
+        toy.answer("9.1", first=1)
+        page.wait_for("✓ The first answer is 1")
+    assert "✗" not in page.getvalue()
+
+
 def test_after_a_section_it_goes_on_to_the_next(toy: Workspace) -> None:
     toy.answer("9.1", first=1)
     with watching(toy) as page:

@@ -22,6 +22,7 @@ _BREATH = (
 )
 _REST = 100  # where nobody tells of changes, look once in so many times: that takes 1 % of a processor
 _SOONEST = 2.0  # seconds between such looks, at least
+_QUIET = 1.0  # seconds without a change, after which work counts as done for now
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,11 @@ class Glance:
     def finished(self) -> bool:
         """Whether every step holds, bonuses aside."""
         return self.section is not None and self.now is None
+
+    def is_news_after(self, before: Glance) -> bool:
+        """Whether there is more to it than another word on what is still missing."""
+        id, known = (glance.section and glance.section.id for glance in (self, before))
+        return bool(self.passed or self.lost) or self.trouble != before.trouble or id != known
 
 
 class Watch:
@@ -93,25 +99,29 @@ class Watch:
         self._turn = True
 
     def glances(self, stop: threading.Event) -> Iterator[Glance]:
-        """The first glance, then each that differs from the one before, until `stop` is set."""
-        shown = self.glance()
+        """The first glance, then each that differs from the one before, until `stop` is set.
+
+        What holds is told at once. What is still missing is told when it has been quiet for a second: work that is
+        half done is no mistake.
+        """
+        shown = seen = self.glance()
         yield shown
         changes = Changes(self.here.folder, self._file, stop)
-        changed, earliest, latest = True, 0.0, 0.0
+        changed, earliest, latest, stirred = True, 0.0, 0.0, 0.0
         for news in changes:
-            changed |= news
-            untold = changes.blind or shown.trouble or self._file is None
             now = time.monotonic()
-            if now < earliest or not (changed or self._turn or (untold and now >= latest)):
-                continue
-            changed = False
-            begun = time.process_time()
-            glance = self.glance()
-            took, now = time.process_time() - begun, time.monotonic()
-            earliest, latest = now + _BREATH * took, now + max(_SOONEST, _REST * took)
-            if glance != shown:
-                yield glance
-            shown = replace(glance, passed=(), lost=())
+            if news:
+                changed, stirred = True, now
+            untold = changes.blind or shown.trouble or self._file is None
+            if now >= earliest and (changed or self._turn or (untold and now >= latest)):
+                changed = False
+                begun = time.process_time()
+                seen = self.glance()
+                took, now = time.process_time() - begun, time.monotonic()
+                earliest, latest = now + _BREATH * took, now + max(_SOONEST, _REST * took)
+            if seen != shown and (seen.is_news_after(shown) or now - stirred >= _QUIET):
+                yield seen
+                shown = seen = replace(seen, passed=(), lost=())
 
     def _look(self) -> SectionResult:
         here = self.here
