@@ -141,6 +141,7 @@ def test_work_that_is_half_done_is_no_mistake(toy: Workspace, monkeypatch: pytes
         return found
 
     monkeypatch.setattr(Watch, "glance", noted)
+    monkeypatch.setattr("flowcoach.coach.watch._QUIET", LONG)
     with watching(toy) as page:
         for wrong in range(10, 13):
             toy.answer("9.1", first=wrong)

@@ -297,7 +297,7 @@ def step(check: CheckResult, number: int, of: int, seen: int) -> Text:
 def passed(check: CheckResult) -> Text:
     """What passed last, and why it matters."""
     look = STYLES[State.PASSED]
-    text = Text(f"{look.symbol} {clean(check.title)}", style=look.terminal)
+    text = Text().append(f"{look.symbol} {clean(check.title)}", style=look.terminal)
     return text.append("\n").append_text(_paragraphs(check.why)) if check.why else text
 
 
