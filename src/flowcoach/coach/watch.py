@@ -107,7 +107,7 @@ class Watch:
         shown = seen = self.glance()
         yield shown
         changes = Changes(self.here.folder, self._file, stop)
-        changed, earliest, latest, stirred = True, 0.0, 0.0, 0.0
+        changed, earliest, latest, stirred = True, 0.0, 0.0, time.monotonic()
         for news in changes:
             now = time.monotonic()
             if news:
