@@ -81,7 +81,7 @@ def knobs(study: Study, name: str) -> str:
                 place, value = number(study.best.params[knob]) or 0.0, study.best.metric(study.metric)
                 axes.scatter(place, value, color=_BEST, s=48, linewidth=0, zorder=3)
             axes.set_xlabel(knob)
-            axes.xaxis.set_major_locator(MaxNLocator(4))
+            axes.xaxis.set_major_locator(MaxNLocator(4, integer=all(place.is_integer() for place in places)))
         panels[0].set_ylabel(study.metric)
         _leave_out_the_odd(panels[0], [run.metric(study.metric) for run in study.runs if set(shown) & set(run.params)])
         return _svg(figure, name, f"{study.metric} of the runs against {', '.join(shown)}")
