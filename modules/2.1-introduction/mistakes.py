@@ -34,8 +34,7 @@ def home() -> str:
 
 def sams() -> list[Run]:
     """Sam's runs, oldest first."""
-    found = MlflowClient().search_runs([home()], "tags.`mlflow.user` = 'sam'", order_by=["start_time ASC"])
-    return [run for run in found if run.info.status != "RUNNING"][:10]
+    return MlflowClient().search_runs([home()], "tags.`mlflow.user` = 'sam'", order_by=["start_time ASC"])[:10]
 
 
 def reported() -> Run:
@@ -359,6 +358,24 @@ def gave_better_names(here: Workspace) -> None:
     for number, run in enumerate(sams()):
         MlflowClient().set_tag(run.info.run_id, "mlflow.runName", f"sam-{number}")
         MlflowClient().set_tag(run.info.run_id, NOTE, f"Sam's try number {number}")
+
+
+@harmless
+def made_a_shortlist_of_their_own(here: Workspace) -> None:
+    """Moved the tag `shortlist` to other runs, and changed the figure kept with the experiment."""
+    for run in sams():
+        if "shortlist" in run.data.tags:
+            MlflowClient().delete_tag(run.info.run_id, "shortlist")
+        else:
+            MlflowClient().set_tag(run.info.run_id, "shortlist", "mine")
+    MlflowClient().set_experiment_tag(home(), "rmse_in_the_report", "soon better")
+
+
+@harmless
+def opened_runs_again(here: Workspace) -> None:
+    """Opened two of Sam's runs again: an error ended the one, and the other is still open."""
+    for run, status in ((reported(), "FAILED"), (neighbour(), "RUNNING")):
+        MlflowClient().update_run(run.info.run_id, status)
 
 
 @harmless
