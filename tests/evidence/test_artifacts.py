@@ -200,6 +200,9 @@ class Held:
     def logged_models(self, run_id: str) -> tuple[LoggedModel, ...]:
         return self._models if run_id == self._run.id else ()
 
+    def models_in(self, experiment_id: str) -> tuple[LoggedModel, ...]:
+        return self._models
+
     def close(self) -> None:
         pass
 

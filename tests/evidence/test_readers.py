@@ -206,6 +206,19 @@ def test_datasets_and_logged_models_are_equal(other: Store, sqlite: SqliteStore)
     assert {one.status for run in sqlite.runs(RunQuery()) for one in run.models} == {"READY", "FAILED"}
 
 
+def test_the_models_of_an_experiment_are_equal_and_one_outside_any_run_is_among_them(
+    other: Store, sqlite: SqliteStore
+) -> None:
+    for experiment in sqlite.experiments():
+        assert other.models_in(experiment.id) == sqlite.models_in(experiment.id)
+    found = [model for experiment in sqlite.experiments() for model in sqlite.models_in(experiment.id)]
+    assert [(model.status, bool(model.source_run_id)) for model in found] == [
+        ("READY", True),
+        ("FAILED", True),
+        ("READY", False),
+    ]
+
+
 def test_the_figures_of_a_logged_model_are_equal_the_last_of_each_run_and_dataset(
     other: Store, sqlite: SqliteStore
 ) -> None:

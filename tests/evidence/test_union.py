@@ -56,6 +56,9 @@ class Held:
         self._answer()
         return (Dataset(run_id, self.address, "", "", ""),)
 
+    def models_in(self, experiment_id: str) -> tuple[LoggedModel, ...]:
+        return ()
+
     def logged_models(self, run_id: str) -> tuple[LoggedModel, ...]:
         self._answer()
         return ()

@@ -63,6 +63,8 @@ def log_work(address: str) -> None:
     figure(7.0, runs[1])
     failed = client.create_logged_model(search, "model", runs[1])
     client.finalize_logged_model(failed.model_id, LoggedModelStatus.FAILED)
+    alone = client.create_logged_model(search, "outside")
+    client.finalize_logged_model(alone.model_id, LoggedModelStatus.READY)
     deleted = client.create_logged_model(search, "model", runs[1])
     client.delete_logged_model(deleted.model_id)
     client.create_registered_model("duration", tags={"city": "New York"}, description="of a trip")

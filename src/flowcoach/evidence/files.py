@@ -114,7 +114,12 @@ class FileStore:
 
     def logged_models(self, run_id: str) -> tuple[LoggedModel, ...]:
         """The models that a run logged (MLflow 3)."""
-        return tuple(model for model in self._models if model.source_run_id == run_id)
+        return tuple(model for _, _, model in self._models if model.source_run_id == run_id)
+
+    def models_in(self, experiment_id: str) -> tuple[LoggedModel, ...]:
+        """The models of an experiment, those logged outside any run too, oldest first."""
+        found = [(created, model.id, model) for place, created, model in self._models if place == experiment_id]
+        return tuple(model for _, _, model in sorted(found, key=lambda one: one[:2]))
 
     def close(self) -> None:
         """Nothing is held open."""
@@ -209,9 +214,10 @@ class FileStore:
                 )
 
     @cached_property
-    def _models(self) -> list[LoggedModel]:
+    def _models(self) -> list[tuple[str, int, LoggedModel]]:
+        """The experiment, the time of its making, and each model, ordered by id."""
         found = []
-        for _, experiment in self._experiments:
+        for record, experiment in self._experiments:
             for folder in _folders(experiment / MODELS):
                 meta = self._meta(folder)
                 if meta is None or meta.get("lifecycle_stage", "active") != "active":
@@ -226,8 +232,8 @@ class FileStore:
                     tags=self._values(folder / "tags"),
                     metrics=latest(self._model_metrics(folder / "metrics")),
                 )
-                found.append(model)
-        return sorted(found, key=lambda model: model.id)
+                found.append((record.id, _whole(meta.get("creation_timestamp")) or 0, model))
+        return sorted(found, key=lambda one: one[2].id)
 
     @cached_property
     def _registered_models(self) -> tuple[RegisteredModel, ...]:

@@ -105,16 +105,26 @@ class RestStore:
 
     def logged_models(self, run_id: str) -> tuple[LoggedModel, ...]:
         """The models that a run logged (MLflow 3)."""
-        if run_id not in self._models:
-            ids = [record.id for record in self._experiments]
-            question = {"experiment_ids": ids, "filter": f"source_run_id = '{run_id}'", "max_results": 50}
+        ids = [record.id for record in self._experiments]
+        question = {"experiment_ids": ids, "filter": f"source_run_id = '{run_id}'", "max_results": 50}
+        return tuple(sorted(self._search_models(run_id, question), key=lambda model: model.id))
+
+    def models_in(self, experiment_id: str) -> tuple[LoggedModel, ...]:
+        """The models of an experiment, those logged outside any run too, oldest first."""
+        order = [{"field_name": "creation_time", "ascending": True}]
+        question = {"experiment_ids": [experiment_id], "order_by": order, "max_results": 50}
+        return self._search_models(f"experiment {experiment_id}", question)
+
+    def _search_models(self, name: str, question: dict[str, Any]) -> tuple[LoggedModel, ...]:
+        """The answer to a question about logged models, remembered under `name`."""
+        if name not in self._models:
             try:
                 with self._understanding():
                     found = [_logged_model(one) for one in self._all("logged-models/search", question, "models")]
             except Refused:  # a server of MLflow 2 has no logged models
                 found = []
-            self._models[run_id] = tuple(sorted(found, key=lambda model: model.id))
-        return self._models[run_id]
+            self._models[name] = tuple(found)
+        return self._models[name]
 
     def close(self) -> None:
         """Nothing is held open."""

@@ -31,7 +31,10 @@ LATER = {
     "datasets": ("dataset_uuid", "name", "digest", "dataset_source_type", "dataset_source"),
     "inputs": ("input_uuid", "source_type", "source_id", "destination_type", "destination_id"),
     "input_tags": ("input_uuid", "name", "value"),
-    "logged_models": ("model_id", "name", "artifact_location", "status", "lifecycle_stage", "source_run_id"),
+    "logged_models": (
+        *("model_id", "experiment_id", "name", "artifact_location", "status", "lifecycle_stage"),
+        *("source_run_id", "creation_timestamp_ms"),
+    ),
     "logged_model_params": ("model_id", "param_key", "param_value"),
     "logged_model_tags": ("model_id", "tag_key", "tag_value"),
     "logged_model_metrics": (

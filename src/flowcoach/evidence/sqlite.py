@@ -108,10 +108,17 @@ class SqliteStore:
 
     def logged_models(self, run_id: str) -> tuple[LoggedModel, ...]:
         """The models that a run logged (MLflow 3)."""
+        return self._models("source_run_id = ?", run_id, "model_id")
+
+    def models_in(self, experiment_id: str) -> tuple[LoggedModel, ...]:
+        """The models of an experiment, those logged outside any run too, oldest first."""
+        return self._models("CAST(experiment_id AS TEXT) = ?", experiment_id, "creation_timestamp_ms, model_id")
+
+    def _models(self, condition: str, value: str, order: str) -> tuple[LoggedModel, ...]:
         rows = self._file.ask(
-            f"SELECT * FROM {self._tables['logged_models']} WHERE source_run_id = ? AND lifecycle_stage = 'active'"
-            " ORDER BY model_id",
-            [run_id],
+            f"SELECT * FROM {self._tables['logged_models']} WHERE {condition} AND lifecycle_stage = 'active'"
+            f" ORDER BY {order}",
+            [value],
         )
         return tuple(
             LoggedModel(
@@ -119,7 +126,7 @@ class SqliteStore:
                 name=_text(row["name"]),
                 status=MODEL_STATUS.get(row["status"], _text(row["status"])),
                 artifact_location=_text(row["artifact_location"]),
-                source_run_id=run_id,
+                source_run_id=_text(row["source_run_id"]),
                 params=self._pairs("logged_model_params", "param_key", "param_value", "model_id", row["model_id"]),
                 tags=self._pairs("logged_model_tags", "tag_key", "tag_value", "model_id", row["model_id"]),
                 metrics=self._model_metrics(row["model_id"]),

@@ -60,6 +60,10 @@ class Store(Protocol):
         """The models that a run logged (MLflow 3)."""
         ...
 
+    def models_in(self, experiment_id: str) -> tuple[LoggedModel, ...]:
+        """The models of an experiment, those logged outside any run too, oldest first."""
+        ...
+
     def close(self) -> None:
         """Give back connections and temporary copies."""
         ...

@@ -68,6 +68,10 @@ class Behind:
         """The models that a run logged (MLflow 3)."""
         return self._ask(lambda: self._store.logged_models(run_id), ())
 
+    def models_in(self, experiment_id: str) -> tuple[LoggedModel, ...]:
+        """The models of an experiment, those logged outside any run too, oldest first."""
+        return self._ask(lambda: self._store.models_in(experiment_id), ())
+
     def close(self) -> None:
         """Give back what the reader holds."""
         self._store.close()

@@ -177,6 +177,14 @@ class Experiment:
         )
         return Runs(parts, f"experiment “{self.name}”")
 
+    @property
+    def models(self) -> tuple[LoggedModel, ...]:
+        """The models logged in it that were not deleted, those outside any run too, each store's oldest first."""
+        found = {
+            model.id: model for one in reversed(self.records) if one.store for model in one.store.models_in(one.id)
+        }
+        return tuple(found.values())
+
 
 @dataclass(frozen=True)
 class Evidence:
