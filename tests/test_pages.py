@@ -23,14 +23,17 @@ from __future__ import annotations
 import json
 import re
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import yaml
 
 from flowcoach import course
+from flowcoach.coach import scripts
+from flowcoach.coach.start import start
 from flowcoach.course import Section
-from flowcoach.workspace import Workspace
+from flowcoach.workspace import MONTHS, Workspace
 from tests.pages.page import agrees, blocks
 from tests.pages.reader import Reader
 from tests.prove import stage
@@ -39,7 +42,17 @@ PAGES = [(section, page) for section in course.sections() for page in sorted(sec
 every_page = pytest.mark.parametrize(
     ("section", "page"), PAGES, ids=[f"{section.id}-{page.stem}" for section, page in PAGES]
 )
+TLC = Path(__file__).parents[2] / "shared" / "tlc"
 READERS = {"yaml": yaml.safe_load, "toml": tomllib.loads, "json": json.loads}
+
+
+@pytest.fixture(scope="session")
+def real(prepared: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """A workspace with real months instead of synthetic ones."""
+    if not TLC.is_dir():
+        pytest.skip("the real months are not here: ../shared/tlc")
+    store = prepared.folder / "mlflow.db"
+    return start(tmp_path_factory.mktemp("real") / "course", learner="prove", data=TLC, months=MONTHS, store=store)
 
 
 def words(line: str) -> str:
@@ -61,6 +74,21 @@ def test_what_a_page_says_to_type_works_in_its_order(
     with Reader(section, desk, tmp_path / "scratch") as reader:
         for block in blocks(page):
             reader.read(block)
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("section", course.sections(), ids=lambda section: section.id)
+def test_a_section_works_on_the_real_months_too(section: Section, real: Workspace, tmp_path: Path) -> None:
+    """Its script, the Python on its pages (but for what asks a server) and its solution, unchanged."""
+    desk = stage.copy(real, tmp_path / "desk")
+    (tmp_path / "scratch").mkdir()
+    with Reader(section, desk.folder, tmp_path / "scratch") as reader:
+        for page in sorted(section.folder.glob("*.md")):
+            for block in blocks(page):
+                if block.language == "python" and "127.0.0.1" not in block.text:
+                    reader.read(replace(block, output=None))
+    scripts.run(course.root() / "solutions" / section.name / "exercise.py", desk, quiet=True)
+    assert stage.not_passed(section, desk) == {}
 
 
 @every_page
