@@ -18,14 +18,13 @@ PICKLED = "forest-pickled"
 TREES = "sklearn.tree._tree.Tree"
 RAW = {"PULocationID": ("string",), "DOLocationID": ("string",), "trip_distance": ("double", "float")}
 PREDICTIONS = "predictions.csv"
-MOST_RUNS = 500  # looked through for models; more than an evening's work
 EXACT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(\[[^]]*\])?\s*==\s*[0-9][^\s*]*(\s*;.*)?")
 
 
 def models_in(evidence: Evidence, name: str) -> list[LoggedModel]:
-    """The logged models of this name, also those that were refused, in the order their runs were started."""
-    runs = evidence.experiment(PLACE).runs.by_start(newest_first=True).take(MOST_RUNS)
-    return [model for run in reversed(runs) for model in run.models if model.name == name]
+    """The logged models of this name, also those that were refused, oldest first; those of deleted runs are none."""
+    named = [model for model in evidence.experiment(PLACE).models if model.name == name]
+    return [model for model in named if not model.source_run_id or evidence.runs.with_id(model.source_run_id)]
 
 
 def ready(evidence: Evidence, name: str) -> list[LoggedModel]:

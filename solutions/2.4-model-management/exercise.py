@@ -206,7 +206,12 @@ def served(model_uri):
     command = [sys.executable, "-m", "mlflow", "models", "serve", "-m", model_uri]
     command += ["--env-manager", "local", "--host", "127.0.0.1", "--port", port]
     log = Path(tempfile.mkdtemp()) / "serving.log"
-    with log.open("wb") as out, subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=out) as server:
+    programs = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])  # MLflow calls uvicorn
+    told = {**os.environ, "PATH": programs}
+    with (
+        log.open("wb") as out,
+        subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=told) as server,
+    ):
         try:
             address = f"http://127.0.0.1:{port}"
             for _ in range(600):

@@ -17,9 +17,13 @@ from flowcoach.workspace import Workspace
 
 
 def environment(workspace: Workspace) -> dict[str, str]:
-    """The environment for a process that works in `workspace`: its store, its folder, telemetry off, UTF-8."""
+    """The environment for a process that works in `workspace`: its store, its folder, telemetry off, UTF-8.
+
+    This Python's own programs come first on PATH, for MLflow starts some (uvicorn) by name.
+    """
     return {
         **os.environ,
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]),
         "FLOWCOACH_WORKSPACE": str(workspace.folder),
         "MLFLOW_TRACKING_URI": workspace.store,
         "MLFLOW_DISABLE_TELEMETRY": "true",
