@@ -2,12 +2,11 @@
 
 import shutil
 import sqlite3
-import subprocess
-import sys
 from contextlib import closing
 from pathlib import Path
 
 import mlflow
+from mlflow.cli import gc
 
 from flowcoach import workspace
 
@@ -70,7 +69,6 @@ print(f"backed up by the database: {verdict(backup / 'mlflow.db')}")
 mlflow.delete_run(runs[-1])
 print(f"after deleting a run, the files take {size(files):,} bytes")
 
-# 6. Empty the trash: now rows and files are gone for good.
-command = [sys.executable, "-m", "mlflow", "gc", "--backend-store-uri", address, "--tracking-uri", address]
-print(subprocess.run(command, check=True, capture_output=True, encoding="utf-8").stdout.strip())
+# 6. Empty the trash, as `mlflow gc` does in a terminal: now rows and files are gone for good.
+gc(["--backend-store-uri", address, "--tracking-uri", address], standalone_mode=False)
 print(f"after mlflow gc, {size(files):,}")
