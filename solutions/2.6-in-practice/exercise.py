@@ -124,48 +124,65 @@ check("2.6/alone")
 # Inside the block, start `hours.py` once more, **unchanged**, with `store=address`.
 
 # %% nbgrader={"grade": false, "grade_id": "start-server", "locked": true, "schema_version": 3, "solution": false, "task": false}
-import signal
 import socket
 import urllib.request
 from contextlib import contextmanager, suppress
+
+guard = """
+import os, signal, subprocess, sys, threading
+
+server = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL)
+
+
+def end_with_the_notebook():
+    os.read(0, 1)  # comes back when the notebook closes this pipe, or dies
+    if os.name == "posix":
+        os.killpg(0, signal.SIGTERM)  # the server and everything that it started
+    else:
+        subprocess.run(["taskkill", "/T", "/F", "/PID", str(server.pid)], capture_output=True)
+
+
+threading.Thread(target=end_with_the_notebook, daemon=True).start()
+sys.exit(server.wait())
+"""
 
 
 @contextmanager
 def server():
     """A tracking server for the length of a `with` block; its address comes back."""
-    (here.folder / "server").mkdir(exist_ok=True)
+    folder = here.folder / "server"
+    folder.mkdir(exist_ok=True)
     with socket.socket() as probe:  # ask the system for a free port
         probe.bind(("127.0.0.1", 0))
         port = str(probe.getsockname()[1])
     command = [sys.executable, "-m", "mlflow", "server", "--port", port, "--workers", "1"]
     command += ["--backend-store-uri", workspace.absolute("sqlite:///server/mlflow.db", here.folder)]
-    command += ["--artifacts-destination", (here.folder / "server" / "mlartifacts").as_uri()]
+    command += ["--artifacts-destination", (folder / "mlartifacts").as_uri()]
     settings = {name: text for name, text in os.environ.items() if name != "MLFLOW_TRACKING_URI"}
     settings["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] = "false"  # two processes instead of fifteen
-    with (here.folder / "server" / "server.log").open("wb") as log:
+    with (folder / "server.log").open("wb") as log:
         running = subprocess.Popen(
-            command, env=settings, cwd=here.folder, stdout=log, stderr=log, start_new_session=os.name == "posix"
+            [sys.executable, "-c", guard, *command],
+            env=settings,
+            cwd=here.folder,
+            stdin=subprocess.PIPE,
+            stdout=log,
+            stderr=log,
+            start_new_session=os.name == "posix",
         )
-        try:
-            for _ in range(600):
-                time.sleep(0.2)
-                if running.poll() is not None:
-                    break
-                with suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=2):
-                    break
-            else:
-                raise TimeoutError(f"the server does not answer; {log.name} says more")
+    try:
+        for _ in range(600):
+            time.sleep(0.2)
             if running.poll() is not None:
                 raise ChildProcessError(f"the server ended at once; {log.name} says why")
-            yield f"http://127.0.0.1:{port}"
-        finally:  # with everything that it started
-            if os.name == "posix":
-                with suppress(ProcessLookupError):
-                    os.killpg(running.pid, signal.SIGTERM)
-            else:
-                subprocess.run(["taskkill", "/T", "/F", "/PID", str(running.pid)], capture_output=True, check=False)
-            with suppress(subprocess.TimeoutExpired):
-                running.wait(timeout=30)
+            with suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=2):
+                break
+        else:
+            raise TimeoutError(f"the server does not answer; {log.name} says more")
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        running.stdin.close()
+        running.wait(timeout=60)
 
 
 # %% nbgrader={"grade": false, "grade_id": "server-solution", "locked": false, "schema_version": 3, "solution": true, "task": false}
