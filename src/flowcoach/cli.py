@@ -13,7 +13,7 @@ import click
 from flowcoach import __version__, course, workspace
 from flowcoach.atomic import write_text
 from flowcoach.evidence.stores import shown
-from flowcoach.problem import Problem
+from flowcoach.problem import Problem, refused
 from flowcoach.result import Result, State, Trouble
 
 if TYPE_CHECKING:
@@ -55,10 +55,7 @@ class Course(click.Group):
         except BrokenPipeError:
             raise  # whoever read along has gone; click ends in silence
         except OSError as error:  # a folder that is gone, a full disk, a name too long, …
-            what = f"{error.filename}: " if error.filename else ""
-            _stop(
-                Problem(f"The system says no: {what}{error.strerror or error}.", "mend that, then run the same again")
-            )
+            _stop(refused(error, "mend that, then run the same again"))
 
 
 def _stop(problem: Problem) -> NoReturn:

@@ -11,3 +11,9 @@ class Problem(Exception):
         super().__init__(cause)
         self.cause = cause
         self.next_step = next_step
+
+
+def refused(error: OSError, next_step: str) -> Problem:
+    """The problem that the operating system would not do something, in its own words."""
+    what = f"{error.filename}: " if error.filename else ""
+    return Problem(f"The system says no: {what}{error.strerror or error}.", next_step)

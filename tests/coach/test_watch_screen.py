@@ -186,6 +186,30 @@ def test_a_list_while_the_store_is_gone_is_told(toy: Workspace) -> None:
     play(scene)
 
 
+def test_what_no_longer_holds_is_not_shown_as_passed(toy: Workspace) -> None:
+    async def scene() -> None:
+        async with sitting(toy) as learner:
+            toy.answer("9.1", first=1)
+            await learner.sees("It matters.")
+            toy.answer("9.1", first=0)
+            await learner.until(lambda: "It matters." not in learner.reads(), "the praise taken back")
+            await learner.sees("0 of 3 points")
+
+    play(scene)
+
+
+@pytest.mark.parametrize("key", ["r", "l"])
+def test_a_key_pressed_while_the_workspace_is_gone_is_answered(key: str, toy: Workspace) -> None:
+    async def scene() -> None:
+        async with sitting(toy) as learner:
+            shutil.rmtree(toy.folder)
+            await learner.press(key)
+            await learner.until(lambda: bool(learner.app._notifications), "warning")
+            assert learner.app.is_running
+
+    play(scene)
+
+
 @pytest.mark.parametrize("size", [(40, 12), (20, 5), (200, 60)])
 def test_it_fits_any_terminal(size: tuple[int, int], toy: Workspace) -> None:
     async def scene() -> None:

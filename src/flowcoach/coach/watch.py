@@ -13,7 +13,7 @@ from flowcoach.coach import progress
 from flowcoach.coach.changes import Changes
 from flowcoach.coach.status import Place, place
 from flowcoach.evidence.opening import path_of
-from flowcoach.problem import Problem
+from flowcoach.problem import Problem, refused
 from flowcoach.result import CheckResult, Result, SectionResult, State, Trouble
 from flowcoach.workspace import Workspace
 
@@ -75,9 +75,9 @@ class Watch:
         try:
             section = self._look()
         except Problem as problem:
-            return self._in_trouble(problem.cause, problem.next_step)
+            return self._in_trouble(problem)
         except OSError as error:  # a folder that goes while it is read, a full disk, …
-            return self._in_trouble(f"The system says no: {error.strerror or error}.", "mend that; I go on looking")
+            return self._in_trouble(refused(error, "mend that; I go on looking"))
         before = self._last.section
         known = {check.id: check.state is State.PASSED for check in before.checks} if before else {}
         self._last = Glance(
@@ -90,8 +90,8 @@ class Watch:
                 progress.remember(self.here.folder, lambda known: known.with_done(section.checks))
         return self._last
 
-    def _in_trouble(self, cause: str, next_step: str) -> Glance:
-        self._last = replace(self._last, passed=(), lost=(), trouble=Trouble(cause, next_step))
+    def _in_trouble(self, problem: Problem) -> Glance:
+        self._last = replace(self._last, passed=(), lost=(), trouble=Trouble(problem.cause, problem.next_step))
         return self._last
 
     def go_on(self) -> None:

@@ -24,7 +24,7 @@ from flowcoach import course
 from flowcoach.coach import hints, progress, scripts
 from flowcoach.coach.listing import listing
 from flowcoach.coach.watch import Glance, Watch
-from flowcoach.problem import Problem
+from flowcoach.problem import Problem, refused
 from flowcoach.report.text import STYLES, clean, details, lines, plural, score
 from flowcoach.result import CheckResult, SectionResult, State
 
@@ -107,7 +107,7 @@ class Screen(App[None]):
         self._stop = threading.Event()
         self._glance = Glance(None)
         self._shown: str | None = None  # the step that was turned to; None: the first open one
-        self._told: list[CheckResult] = []  # what passed while we watched, each once
+        self._told: list[CheckResult] = []  # what passed while we watched and holds, each once
         self._script: subprocess.Popen[str] | None = None
 
     def compose(self) -> ComposeResult:
@@ -162,7 +162,8 @@ class Screen(App[None]):
         if self._glance.section is None or glance.section is None or glance.section.id != self._glance.section.id:
             self._shown = None
         self._glance = glance
-        self._told += [check for check in glance.passed if check.id not in {told.id for told in self._told}]
+        again = {check.id for check in (*glance.passed, *glance.lost)}
+        self._told = [check for check in self._told if check.id not in again] + list(glance.passed)
         if self._shown in {check.id for check in glance.passed}:
             self._shown = None
         self._draw()
@@ -229,8 +230,8 @@ class Screen(App[None]):
         here = self._watch.here
         try:
             result = await asyncio.to_thread(course.look, (), here.folder, here.store)
-        except Problem as problem:
-            self.notify(f"{problem.cause} {problem.next_step}", severity="warning")
+        except (Problem, OSError) as error:
+            self._warn(error)
             return
         self.push_screen(Listed(overview(listing(course.select(()), result, progress.read(here.folder)))))
 
@@ -242,11 +243,15 @@ class Screen(App[None]):
         if self._script is not None:
             self.notify("The script is running.")
             return
+        try:
+            self._script = scripts.begin(course.section(section.id).folder / "run.py", self._watch.here)
+        except OSError as error:  # the workspace is gone, say
+            self._warn(error)
+            return
         log = self.query_one(RichLog)
         log.clear()
         log.display = True
         log.write(Text(f"flowcoach run {section.id} …", style="bold"))
-        self._script = scripts.begin(course.section(section.id).folder / "run.py", self._watch.here)
         threading.Thread(target=self._listen, args=(self._script,), daemon=True).start()
 
     def _listen(self, script: subprocess.Popen[str]) -> None:
@@ -267,7 +272,12 @@ class Screen(App[None]):
             log.write(Text(f"It ended with exit code {message.ended}: read its last lines above.", style="bold red"))
         elif section is not None:
             log.write(Text(f"Done. Next: the exercise in exercises/{course.section(section.id).name}", style="bold"))
-            progress.remember(self._watch.here.folder, lambda known: known.having_run(section.id))
+            with suppress(Problem):  # a folder that cannot be written to is no reason to end
+                progress.remember(self._watch.here.folder, lambda known: known.having_run(section.id))
+
+    def _warn(self, error: Problem | OSError) -> None:
+        problem = error if isinstance(error, Problem) else refused(error, "mend that; I go on looking")
+        self.notify(f"{problem.cause} {problem.next_step}", severity="warning")
 
 
 def steps(section: SectionResult, current: str | None) -> Table:
