@@ -129,7 +129,7 @@ def test_a_file_store_in_the_way_is_found(well: Patient, monkeypatch: pytest.Mon
 def test_a_malformed_address_in_the_terminal_is_found(well: Patient, address: str, better: str) -> None:
     sick = replace(well, variable=address)
     assert look(sick) == ["malformed-address"]
-    assert examine(again(sick))[0].findings[0].cure.endswith(f"MLFLOW_TRACKING_URI={better}")
+    assert examine(again(sick))[0].findings[0].cure.endswith(f'MLFLOW_TRACKING_URI="{better}"')
 
 
 def test_a_malformed_address_in_the_settings_is_found(well: Patient) -> None:

@@ -24,7 +24,8 @@ from flowcoach.workspace import SETTINGS
 _DEFAULT = "mlflow.db"  # the file that MLflow makes in the current folder when no address is set
 REMOVE = "del" if os.name == "nt" else "rm"
 RENAME = "ren" if os.name == "nt" else "mv"
-UNSET = "set MLFLOW_TRACKING_URI=" if os.name == "nt" else "unset MLFLOW_TRACKING_URI"
+# On Windows in the words of PowerShell, to which `set` would mean something else, in silence.
+UNSET = "Remove-Item Env:MLFLOW_TRACKING_URI" if os.name == "nt" else "unset MLFLOW_TRACKING_URI"
 
 
 @trouble("port-busy")
@@ -151,7 +152,7 @@ def malformed_address(patient: Patient) -> Iterator[Finding]:
         yield Finding(
             f"the address {shown(patient.variable)}",
             "the variable MLFLOW_TRACKING_URI of this terminal",
-            f"{'set' if os.name == 'nt' else 'export'} MLFLOW_TRACKING_URI={better}",
+            _set(better),
         )
     if better := _better(patient.here.address):
         yield Finding(f"the address {shown(patient.here.address)}", SETTINGS, f'store = "{better}"')
@@ -195,8 +196,13 @@ def address_unset(patient: Patient) -> Iterator[Finding]:
     yield Finding(
         f"the variable is not set, and your store is {shown(patient.here.own_store)}",
         "this terminal",
-        f"{'set' if os.name == 'nt' else 'export'} MLFLOW_TRACKING_URI={patient.here.own_store}",
+        _set(patient.here.own_store),
     )
+
+
+def _set(address: str) -> str:
+    """What to type so that this terminal names an address, whatever blanks are in it."""
+    return f'{"$env:" if os.name == "nt" else "export "}MLFLOW_TRACKING_URI="{address}"'
 
 
 @trouble("server-down")

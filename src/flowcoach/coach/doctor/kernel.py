@@ -8,8 +8,8 @@ from pathlib import Path
 
 from flowcoach.coach.doctor.patient import Patient
 from flowcoach.coach.doctor.trouble import Finding, trouble
+from flowcoach.coach.start import KERNEL
 
-KERNEL = "flowcoach"
 REGISTER = f'python -m ipykernel install --sys-prefix --name {KERNEL} --display-name "Python ({KERNEL})"'
 CHOOSE = f"Kernel → Change Kernel → Python ({KERNEL})"
 

@@ -69,11 +69,6 @@ class Source:
     errors: tuple[Said, ...] = ()
     kernel: str = ""
 
-    @property
-    def notebook(self) -> bool:
-        """Whether it is a notebook."""
-        return self.path.suffix == ".ipynb"
-
     def calls(self) -> list[Call]:
         """All calls, in the order they are written."""
         return [call for part in self.parts for call in calls_in(part.tree, part.where)]

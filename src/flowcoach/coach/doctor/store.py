@@ -18,6 +18,7 @@ from flowcoach.coach.doctor.patient import Patient
 from flowcoach.coach.doctor.trouble import Finding, trouble
 from flowcoach.evidence import Evidence, NotFound, Run, RunQuery, Runs, Store, Unavailable
 from flowcoach.evidence.artifacts import local_path
+from flowcoach.evidence.stores import shown
 
 _LOOK_AT = 300  # runs, the newest
 _FEW = 5  # runs without parameters: fewer are no search
@@ -117,7 +118,7 @@ def deleted_experiment(patient: Patient) -> Iterator[Finding]:
         if not record.active and record.name in texts:
             yield Finding(
                 f"“{record.name}” is in MLflow's trash, and your code uses that name",
-                patient.store,
+                shown(patient.store),
                 "python -c \"import mlflow; mlflow.MlflowClient('"
                 f"{patient.store}').restore_experiment('{record.id}')\"",
             )
