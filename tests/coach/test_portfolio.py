@@ -16,6 +16,7 @@ from mlflow import MlflowClient
 
 from flowcoach import workspace
 from flowcoach.coach.portfolio import write
+from flowcoach.coach.portfolio.page import anonymous
 from flowcoach.coach.start import prepare_store
 from flowcoach.problem import Problem
 from flowcoach.workspace import Workspace
@@ -165,6 +166,12 @@ def test_nothing_on_it_tells_who_somebody_is_or_where_their_files_lie(here: Work
     assert "ada-login" not in text
     assert str(here.folder.parent) not in text
     assert "./data/x.parquet" in text
+
+
+def test_a_home_that_is_the_root_takes_no_slash_away(here: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/")
+    monkeypatch.setenv("USERPROFILE", "C:\\")
+    assert anonymous("a/b", here.folder) == "a/b"
 
 
 def test_what_the_courses_scripts_or_other_people_logged_is_left_out(here: Workspace) -> None:

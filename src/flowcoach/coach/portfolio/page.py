@@ -137,7 +137,9 @@ def anonymous(value: object, folder: Path) -> str:
     text = str(value)
     for own in (folder.as_uri(), str(folder)):
         text = text.replace(own, ".")
-    text = clean(_HOMES.sub("~", text).replace(str(Path.home()), "~"))
+    home = Path.home()
+    text = _HOMES.sub("~", text)
+    text = clean(text.replace(str(home), "~") if home.name else text)  # in a container it may be the root: no secret
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 
