@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -125,6 +126,8 @@ class Sections(click.ParamType):
 @click.pass_context
 def main(context: click.Context, folder: Path | None) -> None:
     """Find out what was asked; with nothing asked, say where the learner is."""
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a pipe on Windows may lack characters of the course
+        sys.stdout.reconfigure(errors="backslashreplace")
     context.obj = folder
     if context.invoked_subcommand is None:
         _status(folder)
@@ -315,7 +318,7 @@ def solution(folder: Path | None, name: str, anyway: bool) -> None:
             )
     console = _console()
     if not console.is_terminal:
-        click.echo(coach.script(cells), nl=False)
+        click.echo(coach.script(cells).encode(), nl=False)  # Python reads UTF-8, whatever this system writes
         return
     from rich.markdown import Markdown
     from rich.syntax import Syntax
@@ -613,7 +616,7 @@ def doctor(folder: Path | None, as_json: bool) -> None:
     if as_json:
         import json
 
-        click.echo(json.dumps(show.to_dict(diagnoses), indent=2, ensure_ascii=False))
+        click.echo(json.dumps(show.to_dict(diagnoses), indent=2))
     else:
         show.render(diagnoses, _console())
     sys.exit(1 if diagnoses else 0)

@@ -104,8 +104,17 @@ class TestSolution:
 
 @pytest.mark.parametrize("section", [section.id for section in course.sections()])
 def test_every_solution_of_the_course_is_a_script(section: str) -> None:
-    done = flowcoach("solution", section, "--anyway")
-    compile(done.stdout, section, "exec")
+    done = CliRunner(charset="cp437").invoke(cli.main, ["solution", section, "--anyway"])
+    compile(done.stdout_bytes, section, "exec")
+
+
+def test_a_pipe_that_lacks_characters_of_the_course_ends_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner(charset="cp437").invoke(cli.main, ["list"])
+    assert done.exit_code == 0
+    assert b"\\u201c" in done.stdout_bytes
 
 
 class TestReset:
