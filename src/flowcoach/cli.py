@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -195,7 +196,7 @@ def _quoted(path: Path, inside: Path | None = None) -> str:
     """A path as any shell takes it in the folder `inside` (else the current one)."""
     near = inside or Path.cwd()
     shortest = path.relative_to(near) if path.is_relative_to(near) else path
-    return f'"{shortest}"' if " " in str(shortest) else str(shortest)
+    return str(shortest) if re.fullmatch(r"[\w./\\:~+@-]+", str(shortest)) else f'"{shortest}"'
 
 
 @main.command()

@@ -117,6 +117,16 @@ def test_a_pipe_that_lacks_characters_of_the_course_ends_nothing(
     assert b"\\u201c" in done.stdout_bytes
 
 
+def test_a_section_without_a_solution_says_what_there_is(
+    toy: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(course.root() / "modules", tmp_path / "course" / "modules")
+    monkeypatch.setattr(course, "root", lambda: tmp_path / "course")
+    done = flowcoach("solution", "9.1", "--anyway")
+    assert done.exit_code == 2
+    assert "Next: see what there is: flowcoach list" in done.stderr
+
+
 class TestReset:
     def test_the_exercise_comes_anew_and_the_old_one_is_kept(self, toy: Workspace) -> None:
         fresh = exercise(toy).read_bytes()
@@ -229,6 +239,15 @@ class TestStartAt:
         assert done.exit_code == 0, done.output
         assert (toy.folder / "made-by-run.txt").is_file()
         assert "You are at 9.2" in flowcoach().stdout
+
+    @pytest.mark.parametrize("name", ["my course", "o'brien", "new (1)", "a&b"])
+    def test_the_way_into_it_can_be_typed_in_a_shell(
+        self, name: str, toy: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        folder = tmp_path / "elsewhere" / name
+        shutil.copytree(toy.folder, folder)
+        monkeypatch.chdir(folder.parent)
+        assert f'cd "{name}"' in flowcoach("start", name).stdout
 
     def test_a_section_that_is_not_there_makes_no_workspace(self, toy: Workspace, tmp_path: Path) -> None:
         assert flowcoach("start", tmp_path / "new", "--at", "9.9").exit_code == 2

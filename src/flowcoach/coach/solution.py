@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from flowcoach.problem import Problem
+
 _CELL = re.compile(r"^# %%(?P<kind> \[markdown\])?.*$", re.MULTILINE)
 _MARKS = re.compile(r"^ *### (BEGIN|END) SOLUTION *\n?", re.MULTILINE)
 
@@ -19,7 +21,12 @@ class Cell:
 
 
 def read(source: Path) -> list[Cell]:
-    """The cells of an exercise's source in the percent format (https://jupytext.readthedocs.io, “percent”)."""
+    """The cells of an exercise's source in the percent format (https://jupytext.readthedocs.io, “percent”).
+
+    Raises Problem when there is none.
+    """
+    if not source.is_file():
+        raise Problem(f"There is no solution to read: {source} is missing.", "see what there is: flowcoach list")
     text = source.read_text(encoding="utf-8")
     marks = list(_CELL.finditer(text))
     ends = [mark.start() for mark in marks[1:]] + [len(text)]
