@@ -10,7 +10,7 @@ import pytest
 
 from flowcoach.checks import Failed, expect, expect_some
 from flowcoach.checks.expect import Expectation, show
-from flowcoach.evidence import NotFound
+from flowcoach.evidence import NotFound, Unavailable
 
 Sentence = Callable[[Expectation], None]
 
@@ -142,3 +142,13 @@ def test_a_candidate_without_the_evidence_explains_too() -> None:
 
     with pytest.raises(NotFound, match="7 has no rmse"):
         expect_some([7], absent)
+
+
+def test_a_candidate_whose_files_did_not_come_along_is_passed_over() -> None:
+    def opened(candidate: int) -> None:
+        if candidate < 5:
+            raise Unavailable(f"the files of {candidate} did not come along.")
+
+    expect_some([1, 7, 2], opened)
+    with pytest.raises(Unavailable, match="files of 2"):
+        expect_some([1, 2], opened)

@@ -248,6 +248,11 @@ class TestBehindAVersion:
         evidence = self.evidence(with_model, f"models:/{MODEL_ID}", "models:/duration/1")
         assert self.behind(evidence, 2).files() == ("MLmodel",)
 
+    def test_copies_of_copies_without_end_are_not_followed_to_it(self, home: Path) -> None:
+        chain = (f"models:/duration/{number}" for number in range(2, 3000))
+        with pytest.raises(NotFound, match="No model was logged where version 1"):
+            self.behind(self.evidence(home, *chain))
+
     @pytest.mark.parametrize(
         "source", ["runs:/r1/other", "models:/duration/1", "models:/duration/9", "models:/other/1"]
     )

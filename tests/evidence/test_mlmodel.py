@@ -69,6 +69,21 @@ def test_a_file_that_is_none_is_told_kindly(tmp_path: Path, text: str) -> None:
         read(model(tmp_path, text))
 
 
+def test_a_file_that_would_take_seconds_to_build_is_told_kindly(tmp_path: Path) -> None:
+    parts = "".join(f"  part{number}: {{a: 1}}\n" for number in range(20_000))
+    with pytest.raises(NotFound, match="`MLmodel` cannot be read"):
+        read(model(tmp_path, f"flavors:\n{parts}"))
+
+
+def test_a_signature_of_thousands_of_columns_is_read(tmp_path: Path) -> None:
+    columns = json.dumps([{"name": f"zone_{number}", "type": "double"} for number in range(5000)])
+    assert len(read(model(tmp_path, f"signature:\n  inputs: '{columns}'")).inputs or ()) == 5000
+
+
+def test_a_flavor_whose_name_is_a_number_too_long_to_write_is_left_out(tmp_path: Path) -> None:
+    assert read(model(tmp_path, f"flavors:\n  ? 0x{'F' * 8000}\n  : {{a: 1}}\n")).flavors == {}
+
+
 def test_a_model_without_the_file_is_told_kindly(tmp_path: Path) -> None:
     with pytest.raises(NotFound, match="no file `MLmodel`"):
         read(Artifacts(tmp_path, str(tmp_path)))

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import Any, NoReturn, TypeVar
 
-from flowcoach.evidence import NotFound
+from flowcoach.evidence import NotFound, Unavailable
 
 Candidate = TypeVar("Candidate")
 
@@ -115,15 +115,15 @@ def expect(value: Any, what: str = "", *, where: str = "", advice: str = "") -> 
 def expect_some(candidates: Iterable[Candidate], holds: Callable[[Candidate], None]) -> None:
     """At least one candidate holds; otherwise the last one's failure is raised, so put the newest last.
 
-    What was done wrong before, or since, never takes away what one candidate shows. No candidates at all hold
-    nothing to explain: raise the fitting NotFound before (`runs.first()` does).
+    What was done wrong before, or since, never takes away what one candidate shows, nor does one whose files did not
+    come along. No candidates at all hold nothing to explain: raise the fitting NotFound before (`runs.first()` does).
     """
-    failure: Failed | NotFound | None = None
+    failure: Failed | NotFound | Unavailable | None = None
     for candidate in candidates:
         try:
             holds(candidate)
             return
-        except (Failed, NotFound) as problem:
+        except (Failed, NotFound, Unavailable) as problem:
             failure = problem
     if failure is not None:
         raise failure

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from flowcoach.evidence.artifacts import Artifacts
 from flowcoach.evidence.records import NotFound
 
 _LARGEST = 2**20  # bytes; signatures of thousands of columns fit
+_LONGEST_LIST = 2**16  # bytes; the requirements of a whole machine take a quarter of that
+_MOST = 5000  # pieces of YAML; MLflow writes about a hundred, and a signature is one of them
 
 
 @dataclass(frozen=True)
@@ -54,9 +57,13 @@ def read(files: Artifacts) -> MLmodel:
     import yaml
 
     path = files.file("MLmodel")
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
         with path.open("rb") as file:
-            found = yaml.load(file.read(_LARGEST), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+            text = file.read(_LARGEST)
+        if next(islice(yaml.parse(text, Loader=loader), _MOST, None), None):  # to build them would take seconds
+            raise ValueError(f"it has more than {_MOST} parts")
+        found = yaml.load(text, Loader=loader)
     except Exception as error:  # a crafted one trips the reader in many ways
         raise _broken(files, str(error)) from error
     if not isinstance(found, dict):
@@ -65,7 +72,7 @@ def read(files: Artifacts) -> MLmodel:
     signature = found.get("signature")
     signature = signature if isinstance(signature, dict) else {}
     return MLmodel(
-        flavors={str(name): flavor for name, flavor in flavors.items() if isinstance(flavor, dict)}
+        flavors={name: flavor for name, flavor in flavors.items() if isinstance(name, str) and isinstance(flavor, dict)}
         if isinstance(flavors, dict)
         else {},
         inputs=_columns(signature.get("inputs")),
@@ -88,7 +95,7 @@ def _columns(text: object) -> tuple[Column, ...] | None:
 def _requirements(files: Artifacts) -> tuple[str, ...]:
     try:
         with files.file("requirements.txt").open("rb") as file:
-            text = file.read(_LARGEST).decode("utf-8", errors="replace")
+            text = file.read(_LONGEST_LIST).decode("utf-8", errors="replace")
     except (NotFound, OSError):
         return ()
     return tuple(line.strip() for line in text.splitlines() if line.strip())

@@ -115,11 +115,18 @@ class SqliteStore:
         return self._models("CAST(experiment_id AS TEXT) = ?", experiment_id, "creation_timestamp_ms, model_id")
 
     def _models(self, condition: str, value: str, order: str) -> tuple[LoggedModel, ...]:
+        return self._once(("models", condition, value), lambda: self._read_models(condition, value, order))
+
+    def _read_models(self, condition: str, value: str, order: str) -> tuple[LoggedModel, ...]:
         rows = self._file.ask(
             f"SELECT * FROM {self._tables['logged_models']} WHERE {condition} AND lifecycle_stage = 'active'"
             f" ORDER BY {order}",
             [value],
         )
+        ids = [row["model_id"] for row in rows]
+        params = self._pairs_of("logged_model_params", "param_key", "param_value", ids)
+        tags = self._pairs_of("logged_model_tags", "tag_key", "tag_value", ids)
+        metrics = self._model_metrics(ids)
         return tuple(
             LoggedModel(
                 id=_text(row["model_id"]),
@@ -127,9 +134,9 @@ class SqliteStore:
                 status=MODEL_STATUS.get(row["status"], _text(row["status"])),
                 artifact_location=_text(row["artifact_location"]),
                 source_run_id=_text(row["source_run_id"]),
-                params=self._pairs("logged_model_params", "param_key", "param_value", "model_id", row["model_id"]),
-                tags=self._pairs("logged_model_tags", "tag_key", "tag_value", "model_id", row["model_id"]),
-                metrics=self._model_metrics(row["model_id"]),
+                params=params.get(row["model_id"], {}),
+                tags=tags.get(row["model_id"], {}),
+                metrics=latest(metrics.get(row["model_id"], ())),
             )
             for row in rows
         )
@@ -303,20 +310,26 @@ class SqliteStore:
         rows = self._file.ask(f"SELECT {key}, {value} FROM {self._tables[table]} WHERE {owner} = ?", [id])
         return {_text(row[0]): _text(row[1]) for row in rows}
 
-    def _model_metrics(self, model_id: str) -> tuple[ModelMetric, ...]:
-        rows = self._file.ask(
-            "SELECT metric_step, metric_timestamp_ms, metric_name, metric_value, run_id, dataset_name, dataset_digest"
-            f" FROM {self._tables['logged_model_metrics']} WHERE model_id = ?",
-            [model_id],
-        )
-        return latest(
-            (
-                _time(step) or 0,
-                _time(at) or 0,
-                ModelMetric(_text(key), as_stored(_figure(value)), _text(run), _text(name), _text(digest)),
-            )
-            for step, at, key, value, run, name, digest in rows
-        )
+    def _pairs_of(self, table: str, key: str, value: str, models: Sequence[Any]) -> dict[Any, dict[str, str]]:
+        """The pairs of each of these models, by its id."""
+        found: dict[Any, dict[str, str]] = {}
+        for id, name, text in self._of_models(table, f"{key}, {value}", models):
+            found.setdefault(id, {})[_text(name)] = _text(text)
+        return found
+
+    def _model_metrics(self, models: Sequence[Any]) -> dict[Any, list[tuple[int, int, ModelMetric]]]:
+        """What was measured for each of these models, by its id, with step and time."""
+        found: dict[Any, list[tuple[int, int, ModelMetric]]] = {}
+        columns = "metric_step, metric_timestamp_ms, metric_name, metric_value, run_id, dataset_name, dataset_digest"
+        for id, step, at, key, value, run, name, digest in self._of_models("logged_model_metrics", columns, models):
+            metric = ModelMetric(_text(key), as_stored(_figure(value)), _text(run), _text(name), _text(digest))
+            found.setdefault(id, []).append((_time(step) or 0, _time(at) or 0, metric))
+        return found
+
+    def _of_models(self, table: str, columns: str, models: Sequence[Any]) -> list[Row]:
+        statement = f"SELECT model_id, {columns} FROM {self._tables[table]}"
+        texts = [id for id in models if isinstance(id, str)]
+        return self._file.ask(f"{statement} WHERE model_id IN (SELECT value FROM json_each(?))", [json.dumps(texts)])
 
     def _ask(self, statement: Statement) -> list[Row]:
         return self._file.ask(statement.text, statement.values)

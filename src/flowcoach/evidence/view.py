@@ -26,6 +26,7 @@ from flowcoach.evidence.records import (
 from flowcoach.evidence.stores import Store
 
 FINISHED = ("FINISHED",)
+_COPIES = 20  # copies of copies that are followed to where they came from
 
 
 @dataclass(frozen=True)
@@ -346,17 +347,17 @@ class Evidence:
             return self._logged_in(name, tail, version)
         return self._logged_model(name, version) if scheme == "models" else self._find(version.source)
 
-    def _original(self, version: ModelVersion, followed: frozenset[str] = frozenset()) -> ModelVersion:
+    def _original(self, version: ModelVersion) -> ModelVersion:
         """The version that a copy was made from, as `models:/name/1`; any other as it is."""
-        scheme, _, rest = version.source.partition(":/")
-        name, _, number = rest.strip("/").partition("/")
-        if scheme != "models" or not number:
-            return version
-        numbered = (one for model in self.models if model.name == name for one in model.versions)
-        original = next((one for one in numbered if str(one.version) == number), None)
-        if original is None or version.source in followed:
-            raise _ghost(version)
-        return self._original(original, followed | {version.source})
+        asked, copies = version, 0
+        while (number := _copied_from(version)) is not None:
+            numbered = (one for model in self.models if model.name == number[0] for one in model.versions)
+            original = next((one for one in numbered if str(one.version) == number[1]), None)
+            copies += 1
+            if original is None or copies > _COPIES:  # in a circle, perhaps
+                raise _ghost(asked)
+            version = original
+        return version
 
     def _logged_model(self, id: str, version: ModelVersion) -> Artifacts:
         run = self.runs.with_id(version.run_id) if version.run_id else None
@@ -382,6 +383,13 @@ class Evidence:
         if found is None:
             raise _ghost(version)
         return found
+
+
+def _copied_from(version: ModelVersion) -> tuple[str, str] | None:
+    """Name and number of the version that this one is a copy of; None when it is none."""
+    scheme, _, rest = version.source.partition(":/")
+    name, _, number = rest.strip("/").partition("/")
+    return (name, number) if scheme == "models" and number else None
 
 
 def _near(name: str, others: list[str]) -> str:
