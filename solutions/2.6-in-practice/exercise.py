@@ -293,7 +293,7 @@ def plant():
     for name, folder in files.items():
         experiment, entries = client.create_experiment(name, artifact_location=folder.as_uri()), []
         for number in range(3):
-            run = client.create_run(experiment, run_name=f"{name}-{number}")
+            run = client.create_run(experiment, run_name=f"{name}-{number}", tags={"mlflow.user": "the team"})
             file = folder / run.info.run_id / "artifacts" / "weights.bin"
             file.parent.mkdir(parents=True)
             file.write_bytes(random.randbytes(100_000 if name == "routes" else 500_000))

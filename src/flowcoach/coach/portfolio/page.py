@@ -43,6 +43,11 @@ class Portfolio:
         return sum(check.state is State.PASSED for check in self.result.checks)
 
     @property
+    def steps(self) -> int:
+        """How many steps there are; a bonus is one once it holds."""
+        return sum(not check.bonus or check.state is State.PASSED for check in self.result.checks)
+
+    @property
     def done(self) -> tuple[SectionResult, ...]:
         """The sections in which something holds."""
         return tuple(
