@@ -496,7 +496,8 @@ def run(folder: Path | None, name: str) -> None:
     section = course.section(name)
     here = workspace.find(explicit=folder)
     scripts.require("mlflow", "optuna", "pandas", "sklearn")
-    code = scripts.run(section.folder / "run.py", here)
+    with _until_told_to_end():
+        code = scripts.run(section.folder / "run.py", here)
     if code == 0:
         _remember(here, lambda known: known.having_run(section.id))
         click.echo(f"\nNext: {_exercise(section.id, here.folder)}, or look around with flowcoach ui")
