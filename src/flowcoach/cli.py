@@ -29,11 +29,11 @@ ROOT_HELP = """Do the MLflow course and be told at once, and truthfully, what ho
 A first evening:
   flowcoach start my-course     make a workspace: your store, your trips, your exercises
   cd my-course
-  flowcoach run 2.2             run the section's script
+  flowcoach run 2.1             run the section's script
   flowcoach ui                  look at what it left behind
-  flowcoach check 2.2           what holds, what does not, what to do next
+  flowcoach check 2.1           what holds, what does not, what to do next
   flowcoach watch               the same at once, while you work
-  flowcoach hint 2.2            one more push, each time you ask
+  flowcoach hint 2.1            one more push, each time you ask
   flowcoach                     where you are, and the one next step
 
 \b
