@@ -357,6 +357,12 @@ def in_seconds(here: Workspace) -> None:
     measure(dataset(here, 2), dataset(here, 2), figures=(330.0, 327.0))
 
 
+@mistake("2.5/scored", "one_model_measured_twice")
+def loaded_the_champion_twice(here: Workspace) -> None:
+    """The learner loaded the champion both times, and logged its figure for both."""
+    measure(dataset(here, 2), dataset(here, 2), figures=(5.61234567, 5.61234567))
+
+
 @mistake("2.5/scored", "month_seen_before")
 def measured_on_validation(here: Workspace) -> None:
     """The learner measured both on the validation month, which the challenger has learned from."""
@@ -426,6 +432,21 @@ def nothing_promoted(here: Workspace) -> None:
 @mistake("2.5/promoted")
 def no_date(here: Workspace) -> None:
     """The learner wrote “today”, which is another day tomorrow."""
+    tag(promoted(), champion_from="today")
+
+
+@mistake("2.5/promoted")
+def no_date_and_other_trips(here: Workspace) -> None:
+    """The learner wrote no date; on some other trips that were measured too, the other version is the better one."""
+    first, second = pair()
+    true = [_figure_of(number) for number in (first, second)]
+    mlflow.set_experiment("unseen-month")
+    with mlflow.start_run():
+        for number, figure in ((first, true[1]), (second, true[0])):
+            if number and figure is not None:
+                for trips in (30, 40, 50):
+                    data = dataset(here, 2, trips)
+                    mlflow.log_metric("test_rmse", figure, model_id=_model_id(number), dataset=data)
     tag(promoted(), champion_from="today")
 
 
@@ -578,3 +599,20 @@ def another_model_beside_it(here: Workspace) -> None:
     register(finalists()[1], "my-own")
     version = register(finalists()[1])
     alias("candidate", str(version.version))
+
+
+@harmless
+def rounded_to_one_figure(here: Workspace) -> None:
+    """The learner measured on some more trips and rounded, so that both have one figure there."""
+    mlflow.set_experiment("unseen-month")
+    with mlflow.start_run():
+        for number in pair():
+            mlflow.log_metric("test_rmse", 5.6, model_id=_model_id(number), dataset=dataset(here, 2, 70))
+
+
+@harmless
+def a_version_that_is_no_number(here: Workspace) -> None:
+    """The learner wrote a night of their own into the experiment of the night shift, with a number without end."""
+    mlflow.set_experiment("night-shift")
+    with mlflow.start_run():
+        mlflow.set_tag("version", "9" * 5000)

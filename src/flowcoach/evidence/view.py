@@ -26,7 +26,7 @@ from flowcoach.evidence.records import (
 from flowcoach.evidence.stores import Store
 
 FINISHED = ("FINISHED",)
-_COPIES = 20  # copies of copies that are followed to where they came from
+_COPIES = 5  # copies of copies that are followed to where they came from
 
 
 @dataclass(frozen=True)
@@ -238,7 +238,8 @@ class Evidence:
             expected=f"an experiment called “{name}”",
             found=f"experiments {', '.join(f'“{other}”' for other in others[:5])}" if others else "no experiment yet",
             where=", ".join(store.address for store in self.stores) or "no store",
-            advice=_near(name, others) or "check that your code and this workspace use the same store",
+            advice=_near(name, others)
+            or "not made yet? That is the next step. Made already? Then your code used another store: compare the addresses",
         )
 
     @property
