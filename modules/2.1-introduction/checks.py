@@ -7,7 +7,7 @@ from pathlib import PureWindowsPath
 from typing import Any
 
 from flowcoach.checks import Failed, check, expect, expect_some
-from flowcoach.evidence import Evidence, NotFound, Run
+from flowcoach.evidence import Evidence, NotFound, Run, Runs
 
 EXPERIMENT = "green-taxi"
 SAM = "sam"
@@ -31,12 +31,33 @@ AGAIN = "run the section's script once more, it brings Sam's runs back: flowcoac
 def sams(evidence: Evidence) -> list[Run]:
     """Sam's runs, oldest first, those in MLflow's trash among them: throwing one away changes nothing it says."""
     runs = evidence.experiment(EXPERIMENT).runs.with_tag(AUTHOR, SAM)
-    first = sorted((*runs, *runs.deleted()), key=lambda run: (run.start_time or 0, run.id))[:TRIES]
-    there = all(any(_made_with(run, params) for run in first) for params in SHORTLIST)
-    expect(len(first), "Sam's runs", where=f"experiment “{EXPERIMENT}”", advice=AGAIN).satisfies(
-        there and len(first) == TRIES, f"all {TRIES}"
+    kept = [_oldest(runs.in_store(store)) for store in evidence.stores]
+    whole = [ten for ten in kept if _is_whole(ten)]
+    expect(max(map(len, kept), default=0), "Sam's runs", where=f"experiment “{EXPERIMENT}”", advice=AGAIN).satisfies(
+        bool(whole), f"all {TRIES}"
     )
-    return first
+    # The script may have been run in two stores: the one in which somebody went to work counts.
+    return next((ten for ten in whole if any(_is_noted(run) and _made_with(run, REPORTED) for run in ten)), whole[0])
+
+
+def _oldest(runs: Runs) -> list[Run]:
+    """The runs that were started first, the deleted ones among them."""
+    return sorted((*runs.take(TRIES), *runs.deleted().take(TRIES)), key=_start)[:TRIES]
+
+
+def _start(run: Run) -> tuple[int, str]:
+    return run.start_time or 0, run.id
+
+
+def _is_whole(runs: list[Run]) -> bool:
+    """Whether these are all of Sam's runs, each of the shortlist once."""
+    found = [sum(_made_with(run, params) for run in runs) for params in SHORTLIST]
+    return len(runs) == TRIES and found == [1] * len(SHORTLIST)
+
+
+def _is_noted(run: Run) -> bool:
+    """Whether a run has a description; one that was emptied again is none."""
+    return bool(run.tags.get(NOTE, "").strip())
 
 
 def _made_with(run: Run, params: dict[str, str]) -> bool:
@@ -83,7 +104,7 @@ def described_a_neighbour(evidence: Evidence) -> dict[str, Any] | None:
     asked, figure = reported(evidence)
     for run in sams(evidence):
         near = run.has_metric("rmse") and abs(run.metric("rmse") - asked.metric("rmse")) < 0.02
-        if run.id != asked.id and near and NOTE in run.tags:
+        if run.id != asked.id and near and _is_noted(run):
             return {"run": run.label, "found": f"{run.metric('rmse'):.4f}", "figure": figure}
     return None
 
@@ -94,7 +115,7 @@ def described_the_lowest(evidence: Evidence) -> dict[str, Any] | None:
     question is only which run the report's {figure} comes from."""
     _, figure = reported(evidence)
     lowest = min((run for run in sams(evidence) if run.has_metric("rmse")), key=lambda run: run.metric("rmse"))
-    if NOTE not in lowest.tags:
+    if not _is_noted(lowest):
         return None
     return {"run": lowest.label, "found": f"{lowest.metric('rmse'):.4f}", "figure": figure}
 
@@ -105,7 +126,7 @@ def described_the_newest(evidence: Evidence) -> dict[str, Any] | None:
     what is in it. Look for {figure} in the column rmse."""
     _, figure = reported(evidence)
     newest = sams(evidence)[-1]
-    return {"run": newest.label, "figure": figure} if NOTE in newest.tags else None
+    return {"run": newest.label, "figure": figure} if _is_noted(newest) else None
 
 
 @described.misconception
@@ -124,7 +145,7 @@ def described_the_experiment(evidence: Evidence) -> dict[str, Any] | None:
     """You described the experiment “green-taxi”, the folder of all ten runs. What is asked for is a sentence on one
     run: open the run whose rmse is {figure}, and edit the Description on its page."""
     _, figure = reported(evidence)
-    noted = any(record.tags.get(NOTE) for record in evidence.experiment(EXPERIMENT).records)
+    noted = any(record.tags.get(NOTE, "").strip() for record in evidence.experiment(EXPERIMENT).records)
     return {"figure": figure} if noted else None
 
 
@@ -201,7 +222,9 @@ def day_of_the_copy(evidence: Evidence) -> dict[str, Any] | None:
     which it started, on its page under “Created at”."""
     run, _ = reported(evidence)
     found = _date(_answer(evidence, "day"))
-    return {"found": found.isoformat()} if found and found > max(_days(run)) + timedelta(days=60) else None
+    return (
+        {"found": found.isoformat()} if found and found - timedelta(days=60) > max(_days(run), default=found) else None
+    )
 
 
 # What each of the six pieces is, by where the store has it: Python's name of the field, and the word for one of them.
@@ -521,8 +544,9 @@ def notebook_taken_for_a_version(evidence: Evidence) -> dict[str, Any] | None:
 def _left_out(evidence: Evidence, such: Any) -> dict[str, Any] | None:
     """A lost run of such a kind that the answer leaves out, when there is an answer and what it names is right."""
     answer = _ids(evidence)
-    runs = [run for run in sams(evidence) if _is_lost(run) and such(run) and run.id not in answer]
-    return {"run": runs[0].label} if runs else None
+    gone = [run for run in sams(evidence) if _is_lost(run)]
+    runs = [run for run in gone if such(run) and run.id not in answer]
+    return {"run": runs[0].label} if runs and answer <= {run.id for run in gone} else None
 
 
 def _ids(evidence: Evidence) -> set[str]:
@@ -547,7 +571,7 @@ def _answer(evidence: Evidence, question: str) -> str:
 
 def _kind_named(evidence: Evidence, piece: str) -> str:
     table = evidence.answers.get("2.1", "kinds")
-    return str(table.get(piece, "")).strip().lower() if isinstance(table, dict) else ""
+    return str(table.get(piece, "")).strip().lower().removesuffix("s") if isinstance(table, dict) else ""
 
 
 def _date(text: str) -> date | None:
@@ -560,8 +584,11 @@ def _date(text: str) -> date | None:
 
 def _days(run: Run) -> set[date]:
     """The days on which a run started, wherever on Earth one looks at its clock."""
-    moment = datetime.fromtimestamp((run.start_time or 0) / 1000, UTC)
-    return {(moment + timedelta(hours=hours)).date() for hours in (-12, 0, 14)}
+    try:
+        moment = datetime.fromtimestamp((run.start_time or 0) / 1000, UTC)
+        return {(moment + timedelta(hours=hours)).date() for hours in (-12, 0, 14)}
+    except (OverflowError, OSError, ValueError):  # no clock shows it
+        return set()
 
 
 def _there(evidence: Evidence, path: str) -> bool:

@@ -1,6 +1,9 @@
 """The wrong turns of section 2.1, built for real from a solved workspace, so that CI can prove each message."""
 
 import runpy
+import shutil
+import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -74,6 +77,15 @@ def describe(run: Run, tag: str = NOTE) -> None:
 def took_what_rounds_alike(here: Workspace) -> None:
     """Read 7.85 in the table and took the first run that shows it."""
     describe(neighbour())
+
+
+@mistake("2.1/described")
+def emptied_the_wrong_one(here: Workspace) -> None:
+    """Described a neighbour, noticed, emptied that description, and was called away."""
+    describe(neighbour())
+    for run in sams():
+        if NOTE in run.data.tags:
+            MlflowClient().set_tag(run.info.run_id, NOTE, " ")
 
 
 @mistake("2.1/described", "described_the_lowest")
@@ -328,6 +340,12 @@ def trusted_notebooks(here: Workspace) -> None:
 
 
 @mistake("2.1/lost")
+def listed_anything(here: Workspace) -> None:
+    """Filled in something to see what happens."""
+    here.answer("2.1", lost=["a", "b"])
+
+
+@mistake("2.1/lost")
 def listed_all(here: Workspace) -> None:
     """Gave up on all that finished."""
     here.answer(
@@ -403,3 +421,19 @@ def typed_the_answers_into_the_file(here: Workspace) -> None:
     day = datetime.fromtimestamp(reported().info.start_time / 1000, UTC).date()
     ids = " , ".join(run.info.run_id for run in lost())
     here.answer("2.1", day=day, lost=ids, commit=reported().data.tags[COMMIT][:7], author=" Sam ")
+
+
+@harmless
+def named_the_kinds_in_plural(here: Workspace) -> None:
+    """Named the kinds as the headings of the UI do."""
+    here.answer("2.1", kinds={piece: f" {kind.title()}s " for piece, kind in RIGHT.items()})
+
+
+@harmless
+def ran_the_script_in_another_store_too(here: Workspace) -> None:
+    """Ran the script in a second store, which lies beside the first."""
+    other = here.folder / "another.db"
+    shutil.copyfile(here.folder / "mlflow.db", other)
+    with closing(sqlite3.connect(other)) as store, store:
+        for table in ("runs", "params", "tags", "metrics", "latest_metrics"):
+            store.execute(f"UPDATE {table} SET run_uuid = 'f' || substr(run_uuid, 2, 30) || 'f'")
