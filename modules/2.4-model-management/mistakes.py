@@ -2,8 +2,11 @@
 
 import csv
 import json
+import pickle
+import sqlite3
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import closing
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -15,6 +18,7 @@ from mlflow import MlflowClient
 from mlflow.data.pandas_dataset import from_pandas
 from mlflow.entities import LoggedModel, Run
 from mlflow.exceptions import MlflowException
+from mlflow.utils.file_utils import local_file_uri_to_path
 from sklearn.tree import DecisionTreeRegressor
 
 from flowcoach import taxi
@@ -58,6 +62,11 @@ def forget(name: str) -> None:
         MlflowClient().delete_logged_model(model.model_id)
 
 
+def local(address: str) -> Path:
+    """The folder that the address of a model's files names."""
+    return Path(local_file_uri_to_path(address))
+
+
 def a_pipeline() -> Any:
     """A small tree, trained on two trips."""
     return taxi.pipeline(DecisionTreeRegressor()).fit(TRIPS, DURATION)
@@ -78,6 +87,17 @@ def log_model(name: str, model: Any = None, **settings: Any) -> None:
 def bare_files() -> list[Run]:
     """The runs that say how many columns a regressor wants."""
     return runs(lambda run: "columns" in run.data.params)
+
+
+def keep_bytes(content: bytes) -> None:
+    """Keep these bytes as the file of the bare regressor, and throw the true one away."""
+    remove(bare_files())
+    place()
+    with mlflow.start_run(), tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "forest_final.pkl"
+        file.write_bytes(content)
+        mlflow.log_artifact(str(file))
+        mlflow.log_param("columns", 300)
 
 
 def keep_file(columns: int, experiment: str = "forest-models") -> None:
@@ -101,6 +121,18 @@ def file_not_logged(here: Workspace) -> None:
     place()
     with mlflow.start_run():
         mlflow.log_param("columns", 300)
+
+
+@mistake("2.4/bare-file")
+def some_file(here: Workspace) -> None:
+    """The learner logged a file with nothing in it."""
+    keep_bytes(b"")
+
+
+@mistake("2.4/bare-file", "pipeline_in_the_file")
+def pickled_the_pipeline(here: Workspace) -> None:
+    """The learner pickled forest, not forest["regressor"]."""
+    keep_bytes(pickle.dumps(a_pipeline()))
 
 
 @mistake("2.4/bare-file", "columns_of_the_pipeline")
@@ -212,6 +244,20 @@ def trusting_everything(here: Workspace) -> None:
     """The learner copied a long list of types to trust."""
     forget("forest")
     log_model("forest", skops_trusted_types=[TREES, "builtins.eval", "numpy.dtype"])
+
+
+@mistake("2.4/whole-pipeline", "trusting_more_than_trees")
+def columns_without_end(here: Workspace) -> None:
+    """Somebody wrote one column fifty times, and types to trust that unfold without end, into the model's file."""
+    for model in models("forest"):
+        file = local(model.artifact_location) / "MLmodel"
+        columns = json.dumps([{"name": "PULocationID", "type": "string"}] * 50)
+        lists = "".join(f"    - &a{n} [*a{n - 1}, *a{n - 1}]\n" for n in range(1, 24))
+        file.write_text(
+            "flavors:\n  sklearn:\n    serialization_format: skops\n    skops_trusted_types:\n"
+            f"    - &a0 [x]\n{lists}signature:\n  inputs: '{columns}'\n",
+            encoding="utf-8",
+        )
 
 
 # Step 3
@@ -386,6 +432,24 @@ def figure_from_elsewhere(here: Workspace) -> None:
 
 
 @mistake("2.4/new-month-scored")
+def one_figure_for_all(here: Workspace) -> None:
+    """The learner predicted one figure for all trips."""
+    score_again(lambda rows: [{**row, "prediction": "12.0"} for row in rows])
+
+
+@mistake("2.4/new-month-scored")
+def the_truth_itself(here: Workspace) -> None:
+    """The learner took what the trips really took for the predictions."""
+    score_again(lambda rows: [{**row, "prediction": row["duration"]} for row in rows])
+
+
+@mistake("2.4/new-month-scored")
+def beyond_all_numbers(here: Workspace) -> None:
+    """One prediction is so large that its square is no number."""
+    score_again(lambda rows: [{**rows[0], "prediction": "1e200"}, *rows[1:]], rmse=5.0)
+
+
+@mistake("2.4/new-month-scored")
 def no_dataset(here: Workspace) -> None:
     """The learner linked the figure to the model and not to the data."""
     score_again(data=False)
@@ -511,6 +575,25 @@ def rows_without_names(here: Workspace) -> None:
     )
 
 
+@mistake("2.4/served")
+def answers_without_end(here: Workspace) -> None:
+    """The kept answer holds numbers that no machine can take."""
+    ask_again(response=lambda body: {"predictions": [10**400 for _ in body["predictions"]]})
+
+
+@mistake("2.4/served", "other_trips_asked")
+def named_rows_of_invented_trips(here: Workspace) -> None:
+    """The learner sent instances with their names, which the server takes, and made up the trips."""
+    ask_again(
+        lambda body: {
+            "instances": [
+                dict(zip(body["dataframe_split"]["columns"], ("1", "2", 77.25 + mile), strict=True))
+                for mile in range(5)
+            ]
+        }
+    )
+
+
 @mistake("2.4/served", "other_trips_asked")
 def invented_trips(here: Workspace) -> None:
     """The learner made up five trips."""
@@ -570,3 +653,26 @@ def served_by_records(here: Workspace) -> None:
             ]
         }
     )
+
+
+@harmless
+def rounded_in_the_file(here: Workspace) -> None:
+    """The learner scored once more, and rounded the predictions in the file to two digits."""
+    score_again(lambda rows: [{**row, "prediction": f"{float(row['prediction']):.2f}"} for row in rows])
+
+
+@harmless
+def an_older_try_elsewhere(here: Workspace) -> None:
+    """The files of the first scoring lie on another machine; the learner scored and asked again."""
+    first = scored()[:1]
+    score_again()
+    with closing(sqlite3.connect(here.folder / "mlflow.db")) as store, store:
+        for run in first:
+            MlflowClient().restore_run(run.info.run_id)
+            store.execute("UPDATE runs SET artifact_uri = 's3://bucket/x' WHERE run_uuid = ?", (run.info.run_id,))
+
+
+@harmless
+def names_with_underscores(here: Workspace) -> None:
+    """The learner logged the pickled model again and wrote scikit_learn, which pip takes for the same."""
+    pickle_again(pip_requirements=[EXACT[0].replace("-", "_")])
