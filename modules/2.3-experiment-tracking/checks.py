@@ -1,6 +1,9 @@
 """What must hold after the exercise of section 2.3: a forest, tuned, chosen, trained again, and its data named."""
 
+import math
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from heapq import merge
 from typing import Any
 
@@ -18,9 +21,62 @@ def trials_in(evidence: Evidence) -> Runs:
     return evidence.experiment(SEARCH).runs.finished().with_params(*KNOBS).with_metric("rmse")
 
 
-def baselines_in(evidence: Evidence) -> Runs:
-    """The runs that call themselves the mean."""
-    return evidence.experiment(SEARCH).runs.finished().with_param("model", "mean")
+def attempts_in(evidence: Evidence) -> list[Run]:
+    """The newest finished runs of the search but for baselines, newest first: what a learner tried lately."""
+    runs = evidence.experiment(SEARCH).runs.finished().by_start(newest_first=True)
+    return [run for run in runs.take(200) if not _is_baseline(run)]
+
+
+def baselines_in(evidence: Evidence) -> list[Run]:
+    """The runs that call themselves the mean, oldest first."""
+    runs = evidence.experiment(SEARCH).runs.finished().with_param("model").by_start()
+    return [run for run in runs if _is_baseline(run)]
+
+
+def _is_baseline(run: Run) -> bool:
+    return run.params.get("model", "").strip().lower() == "mean"
+
+
+@dataclass(frozen=True)
+class Month:
+    """What the exercise's first cell noted of the durations of a month."""
+
+    trips: float
+    mean: float
+    mean_of_squares: float
+
+    def off_from(self, guess: float) -> float:
+        """The RMSE of one guess for every trip of the month."""
+        return math.sqrt(max(0.0, self.mean_of_squares - 2 * guess * self.mean + guess**2))
+
+    @property
+    def spread(self) -> tuple[float, float]:
+        """The standard deviation, as scikit-learn and as pandas count it."""
+        population = self.off_from(self.mean)
+        return population, population * math.sqrt(self.trips / (self.trips - 1))
+
+
+@dataclass(frozen=True)
+class Months:
+    """The two months that a baseline is about."""
+
+    train: Month
+    valid: Month
+
+
+def months_in(evidence: Evidence) -> Months | None:
+    """The two months as the exercise's first cell noted them; None when a notebook of an older course did not."""
+    for record in evidence.experiment(SEARCH).records:
+        train, valid = _month(record.tags, "train"), _month(record.tags, "valid")
+        if train and valid:
+            return Months(train, valid)
+    return None
+
+
+def _month(tags: Mapping[str, str], name: str) -> Month | None:
+    trips, mean, squares = (number(tags.get(f"{name}_{what}")) for what in ("trips", "mean", "mean_of_squares"))
+    whole = trips >= 2 and 0 < mean < math.inf and mean**2 <= squares < math.inf
+    return Month(trips, mean, squares) if whole else None
 
 
 def by_hand_in(evidence: Evidence) -> Runs:
@@ -46,37 +102,34 @@ def autologged_in(evidence: Evidence) -> Runs:
 )
 def baseline(evidence: Evidence) -> None:
     """The mean of the training month stands in “forest-search” as the baseline, with its validation RMSE"""
-    runs = baselines_in(evidence).by_start()
+    runs = baselines_in(evidence)
     expect(
-        runs.count(),
+        len(runs),
         "runs with the parameter `model` = “mean”",
         where=f"experiment “{SEARCH}”",
         advice='mlflow.log_param("model", "mean") inside the run',
     ).is_there()
-    on_training = _mean_on_training(evidence)
-    expect_some(runs, lambda run: _plausible_minutes(run, on_training))
+    months = months_in(evidence)
+    expect_some(runs, lambda run: _is_how_far_off(run, months))
 
 
-def _plausible_minutes(run: Run, on_training: float) -> None:
+def _is_how_far_off(run: Run, months: Months | None) -> None:
+    where, advice = f"run {run.label}", "predict the mean of `train` for every trip of `valid`"
     rmse = run.metric("rmse")
-    expect(
-        rmse,
-        "the baseline's RMSE in minutes",
-        where=f"run {run.label}",
-        advice="durations of 1 to 60 minutes scatter around their mean by 6 to 15 minutes",
-    ).is_between(5, 18)
-    expect(
-        rmse,
-        "the baseline's RMSE in minutes",
-        where=f"run {run.label}",
-        advice="predict the mean of `train` for every trip of `valid`",
-    ).satisfies(not _alike(rmse, on_training), "the figure of the validation month")
+    if months is None:
+        expect(rmse, "the baseline's RMSE in minutes", where=where, advice=advice).is_between(5, 18)
+        return
+    right = months.valid.off_from(months.train.mean)
+    expect(rmse, "the baseline's RMSE in minutes", where=where, advice=advice).satisfies(
+        abs(rmse - right) <= 0.005 * right and (_alike(rmse, right) or not _is_another(rmse, months)),
+        "how far off the training month's mean is on the validation month",
+    )
 
 
-def _mean_on_training(evidence: Evidence) -> float:
-    """How far off the mean is on the month it was taken from, as the exercise's first cell noted it; NaN when not."""
-    noted = [record.tags.get("mean_on_train", "") for record in evidence.experiment(SEARCH).records]
-    return next((number(text) for text in noted if text), float("nan"))
+def _is_another(figure: float, months: Months) -> bool:
+    """Whether a figure is one of those that are taken for the baseline's."""
+    others = (*months.train.spread, *months.valid.spread)
+    return any(_alike(figure, other) for other in others)
 
 
 def _alike(figure: float, other: float) -> bool:
@@ -85,21 +138,12 @@ def _alike(figure: float, other: float) -> bool:
 
 
 @baseline.misconception
-def measured_on_the_training_month(evidence: Evidence) -> dict[str, Any] | None:
-    """{run} says {found}: that is how far off the mean is on the training month, which it was taken from. The question
-    is how it does on trips it has not seen: compare it with the durations of `valid`."""
-    for run in baselines_in(evidence).with_metric("rmse").by_start(newest_first=True).take(1):
-        if _alike(run.metric("rmse"), _mean_on_training(evidence)):
-            return {"run": run.label, "found": f"{run.metric('rmse'):.3f}"}
-    return None
-
-
-@baseline.misconception
 def logged_as_parameter(evidence: Evidence) -> dict[str, Any] | None:
     """The RMSE of {run} is a parameter, not a metric. Parameters are what you choose before, metrics what you measure
     after; only metrics can be sorted and drawn. Use mlflow.log_metric("rmse", …)."""
-    for run in baselines_in(evidence).with_param("rmse").by_start(newest_first=True).take(1):
-        return {"run": run.label}
+    for run in baselines_in(evidence)[-1:]:
+        if "rmse" in run.params and not run.has_metric("rmse"):
+            return {"run": run.label}
     return None
 
 
@@ -107,14 +151,48 @@ def logged_as_parameter(evidence: Evidence) -> dict[str, Any] | None:
 def baseline_under_another_name(evidence: Evidence) -> dict[str, Any] | None:
     """Your baseline {run} logs `{found}`, not `rmse`. To MLflow these are two different metrics: a query for one never
     sees the other. Log it as `rmse`, as the trials will."""
-    return _other_name(baselines_in(evidence))
+    return _other_name(baselines_in(evidence)[-1:])
+
+
+@baseline.misconception
+def the_mean_itself(evidence: Evidence) -> dict[str, Any] | None:
+    """{run} says {found}: that is the mean of {month} itself, the guess. The RMSE is how far off this guess is: compare
+    it with each duration of `valid`, as root_mean_squared_error does."""
+    months = months_in(evidence)
+    for run in baselines_in(evidence)[-1:]:
+        for name, month in (("train", months.train), ("valid", months.valid)) if months else ():
+            if abs(run.metric("rmse") - month.mean) < 0.005:
+                return {"run": run.label, "found": f"{run.metric('rmse'):.3f}", "month": f"`{name}`"}
+    return None
+
+
+@baseline.misconception
+def measured_on_the_training_month(evidence: Evidence) -> dict[str, Any] | None:
+    """{run} says {found}: that is how far off the mean is on the training month, which it was taken from. The question
+    is how it does on trips it has not seen: compare it with the durations of `valid`."""
+    months = months_in(evidence)
+    for run in baselines_in(evidence)[-1:]:
+        if months and any(_alike(run.metric("rmse"), spread) for spread in months.train.spread):
+            return {"run": run.label, "found": f"{run.metric('rmse'):.3f}"}
+    return None
+
+
+@baseline.misconception
+def guessed_from_the_validation_month(evidence: Evidence) -> dict[str, Any] | None:
+    """{run} says {found}: that is how far off the mean of `valid` is on `valid`. Whoever forecasts does not know that
+    mean yet. Take the mean of `train`, and compare it with the durations of `valid`."""
+    months = months_in(evidence)
+    for run in baselines_in(evidence)[-1:]:
+        if months and any(_alike(run.metric("rmse"), spread) for spread in months.valid.spread):
+            return {"run": run.label, "found": f"{run.metric('rmse'):.3f}"}
+    return None
 
 
 @baseline.misconception
 def in_seconds(evidence: Evidence) -> dict[str, Any] | None:
     """An RMSE of {found} looks like seconds: divided by 60 it is {minutes} minutes. The course counts in minutes; use
     the column `duration` of taxi.prepare."""
-    for run in baselines_in(evidence).with_metric("rmse").by_start(newest_first=True).take(1):
+    for run in baselines_in(evidence)[-1:]:
         value = run.metric("rmse")
         if 5 * 60 <= value <= 18 * 60:
             return {"found": f"{value:.0f}", "minutes": f"{value / 60:.1f}"}
@@ -166,9 +244,10 @@ def trials(evidence: Evidence) -> None:
 def only_the_seed_changed(evidence: Evidence) -> dict[str, Any] | None:
     """{trials} trials share {settings} settings of the four knobs and differ in `random_state`. That measures luck,
     not knobs: keep the seed fixed and let the knobs vary."""
-    found = trials_in(evidence)
+    found, lately = trials_in(evidence), attempts_in(evidence)[:2]
     settings, seeds = found.distinct(*KNOBS), found.distinct("random_state")
-    if found.count() >= TRIALS and settings < 10 <= seeds:
+    same = len({tuple(run.params.get(knob) for knob in KNOBS) for run in lately}) == 1
+    if same and found.count() >= TRIALS and settings < 10 <= seeds:
         return {"trials": found.count(), "settings": settings}
     return None
 
@@ -179,7 +258,7 @@ def knobs_only_logged(evidence: Evidence) -> dict[str, Any] | None:
     knobs reached the log but not the forest. Write RandomForestRegressor(**params, random_state=42)."""
     found = trials_in(evidence)
     lowest, highest = found.lowest("rmse").metric("rmse"), found.highest("rmse").metric("rmse")
-    if found.count() >= TRIALS and lowest == highest:
+    if found.count() >= TRIALS and lowest == highest and _newest_is_a_trial(evidence):
         return {"trials": found.count(), "rmse": f"{lowest:.6f}"}
     return None
 
@@ -190,36 +269,43 @@ def root_left_out(evidence: Evidence) -> dict[str, Any] | None:
     root_mean_squared_error; the `squared=False` of older material is gone from scikit-learn."""
     run = trials_in(evidence).lowest("rmse")
     value = run.metric("rmse")
-    if 18 < value <= 15**2:
+    if 18 < value <= 15**2 and _newest_is_a_trial(evidence):
         return {"run": run.label, "found": f"{value:.1f}", "root": f"{value**0.5:.1f}"}
     return None
+
+
+def _newest_is_a_trial(evidence: Evidence) -> bool:
+    """Whether the newest attempt is a whole trial: then what holds of all trials holds of it."""
+    return any(set(KNOBS) <= set(run.params) and run.has_metric("rmse") for run in attempts_in(evidence)[:1])
 
 
 @trials.misconception
 def trials_without_knobs(evidence: Evidence) -> dict[str, Any] | None:
     """{found} runs of “forest-search” log `rmse` but not the knobs {knobs}. Then nobody can say which setting gave
     which figure, nor train the best again. Add mlflow.log_params(params) to the objective."""
-    runs = evidence.experiment(SEARCH).runs.finished().with_metric("rmse")
-    bare = [run for run in runs.by_start(newest_first=True).take(200) if not set(KNOBS) & set(run.params)]
-    bare = [run for run in bare if run.params.get("model") != "mean"]
-    return {"found": len(bare), "knobs": ", ".join(KNOBS)} if len(bare) >= 5 else None
+    runs = attempts_in(evidence)
+    bare = [run for run in runs if run.has_metric("rmse") and not set(KNOBS) & set(run.params)]
+    return {"found": len(bare), "knobs": ", ".join(KNOBS)} if len(bare) >= 5 and runs[0] in bare else None
 
 
 @trials.misconception
 def trials_under_another_name(evidence: Evidence) -> dict[str, Any] | None:
     """Your trials, {run} for one, log `{found}`, not `rmse`. Ordering by `rmse` would silently hand back the newest run
     instead of the best. Log the validation RMSE as `rmse`."""
-    return _other_name(evidence.experiment(SEARCH).runs.finished().with_params(*KNOBS))
+    return _other_name(run for run in attempts_in(evidence)[:1] if set(KNOBS) <= set(run.params))
 
 
 @trials.misconception
 def in_another_experiment(evidence: Evidence) -> dict[str, Any] | None:
     """{found} trials lie in the experiment “{experiment}”, not in “forest-search”. The experiment is chosen before the
     run starts: mlflow.set_experiment("forest-search"), then search again."""
+    lately = [run.start_time or 0 for run in attempts_in(evidence)[:1]]
     for experiment in evidence.experiments:
-        found = experiment.runs.finished().with_params(*KNOBS).with_metric("rmse").count()
-        if experiment.name not in (SEARCH, FINAL) and found >= TRIALS:
-            return {"found": found, "experiment": experiment.name}
+        found = experiment.runs.finished().with_params(*KNOBS).with_metric("rmse")
+        if experiment.name in (SEARCH, FINAL) or found.count() < TRIALS:
+            continue
+        if [found.newest().start_time or 0] >= lately:
+            return {"found": found.count(), "experiment": experiment.name}
     return None
 
 
@@ -299,7 +385,12 @@ def tagged_the_highest(evidence: Evidence) -> dict[str, Any] | None:
     """You tagged {run}, the trial with the highest RMSE. RMSE is an error in minutes: lower is better.
     Sort ascending."""
     highest = trials_in(evidence).highest("rmse")
-    return {"run": highest.label} if "best_of" in highest.tags else None
+    return {"run": highest.label} if _only_tagged(evidence, highest) else None
+
+
+def _only_tagged(evidence: Evidence, run: Run) -> bool:
+    """Whether this trial, and no other, carries the tag."""
+    return [one.id for one in trials_in(evidence).with_tag("best_of").take(2)] == [run.id]
 
 
 @best_tagged.misconception
@@ -307,7 +398,7 @@ def tagged_the_newest(evidence: Evidence) -> dict[str, Any] | None:
     """You tagged {run}, the newest trial, not the best: {best} has {lowest} minutes against {found}. MLflow's tables
     begin with the newest run, and ordering by a metric that nobody logged does too. Sort by `rmse`, ascending."""
     newest, best = trials_in(evidence).newest(), trials_in(evidence).lowest("rmse")
-    if "best_of" not in newest.tags:
+    if not _only_tagged(evidence, newest):
         return None
     return {
         "run": newest.label,
@@ -321,8 +412,9 @@ def tagged_the_newest(evidence: Evidence) -> dict[str, Any] | None:
 def tagged_the_baseline(evidence: Evidence) -> dict[str, Any] | None:
     """You tagged {run}, the baseline. It is what the trials are compared with, not one of them: tag the best of the
     runs that have knobs."""
-    for run in baselines_in(evidence).with_tag("best_of").take(1):
-        return {"run": run.label}
+    for run in baselines_in(evidence):
+        if "best_of" in run.tags and not trials_in(evidence).with_tag("best_of"):
+            return {"run": run.label}
     return None
 
 
@@ -330,7 +422,8 @@ def tagged_the_baseline(evidence: Evidence) -> dict[str, Any] | None:
 def tagged_run_in_the_trash(evidence: Evidence) -> dict[str, Any] | None:
     """You tagged {run}, and then it was deleted. Bring it back: mlflow.MlflowClient().restore_run("{id}")."""
     for run in trials_in(evidence).deleted().with_tag("best_of").by_start(newest_first=True).take(1):
-        return {"run": run.label, "id": run.id}
+        if not trials_in(evidence).with_tag("best_of"):
+            return {"run": run.label, "id": run.id}
     return None
 
 
@@ -426,6 +519,22 @@ def chosen_from_another_trial(evidence: Evidence) -> dict[str, Any] | None:
     return None
 
 
+@retrained.misconception
+def measured_on_other_trips(evidence: Evidence) -> dict[str, Any] | None:
+    """{run} is off by {found} minutes, the trial {trial} by {low}, with the same knobs: one of the two was measured on
+    other trips, usually the lower one, on the training month. If it was the trial, so were those of the same cell:
+    delete them (that is the one good reason to), measure on `valid`, search again, tag the best, train that again."""
+    best = {trial.id: trial for trial in best_in(evidence)}
+    for run in by_hand_in(evidence).by_start(newest_first=True).take(1):
+        trial = best.get(run.tag("chosen_from").strip())
+        if trial is None or any(number(run.param(knob)) != number(trial.param(knob)) for knob in KNOBS):
+            return None
+        found, low = run.metric("rmse"), trial.metric("rmse")
+        if 1.05 * low < found < 2 * low:
+            return {"run": run.label, "found": f"{found:.2f}", "trial": trial.label, "low": f"{low:.2f}"}
+    return None
+
+
 @check(
     "2.3/autolog",
     points=1,
@@ -469,6 +578,8 @@ def autolog_after_the_fit(evidence: Evidence) -> dict[str, Any] | None:
     """The run {run} in “forest-final” is empty: no parameters, no metrics. Autolog only sees a fit that comes after it:
     first mlflow.sklearn.autolog(), then fit."""
     for run in evidence.experiment(FINAL).runs.by_start(newest_first=True).take(20):
+        if "estimator_name" in run.tags:
+            return None  # a later fit was heard
         if not run.params and not run.metrics:
             return {"run": run.label}
     return None
@@ -478,11 +589,13 @@ def autolog_after_the_fit(evidence: Evidence) -> dict[str, Any] | None:
 def autologged_elsewhere(evidence: Evidence) -> dict[str, Any] | None:
     """The autologged run {run} lies in the experiment “{experiment}”. Set the experiment before the fit:
     mlflow.set_experiment("forest-final")."""
+    here = [run.start_time or 0 for run in autologged_in(evidence).by_start(newest_first=True).take(1)]
     for experiment in evidence.experiments:
         if experiment.name in (FINAL, "tree-search"):
             continue
         for run in experiment.runs.finished().with_tag("estimator_name").by_start(newest_first=True).take(1):
-            return {"run": run.label, "experiment": experiment.name}
+            if [run.start_time or 0] >= here:
+                return {"run": run.label, "experiment": experiment.name}
     return None
 
 
@@ -519,7 +632,7 @@ def _agrees(run: Run, figures: list[float]) -> None:
 def training_taken_for_validation(evidence: Evidence) -> dict[str, Any] | None:
     """The `rmse` of {run} is its training figure: {found} minutes on trips the forest has already seen. Predict the
     validation month and log that."""
-    for run in autologged_in(evidence).with_metric("rmse").by_start(newest_first=True).take(1):
+    for run in autologged_in(evidence).by_start(newest_first=True).take(1):
         value = run.metric("rmse")
         training = [run.metrics[key] for key in run.metrics if key.startswith("training_")]
         if any(_alike(value, figure) for figure in training):
@@ -570,7 +683,7 @@ def _names_both(run: Run) -> None:
 def same_month_twice(evidence: Evidence) -> dict[str, Any] | None:
     """Training and validation data of {run} have one digest, {digest}: they are the same trips. Make the validation
     dataset from the second month."""
-    for run in evidence.experiment(FINAL).runs.with_dataset("training").by_start(newest_first=True).take(20):
+    for run in _newest_with_data(evidence):
         for digest in sorted(_digests(run, "training") & _digests(run, "validation")):
             return {"run": run.label, "digest": digest}
     return None
@@ -580,7 +693,7 @@ def same_month_twice(evidence: Evidence) -> dict[str, Any] | None:
 def data_without_context(evidence: Evidence) -> dict[str, Any] | None:
     """{count} datasets of {run} do not say what they were for. Add context="training" and context="validation" to
     mlflow.log_input."""
-    for run in evidence.experiment(FINAL).runs.by_start(newest_first=True).take(50):
+    for run in _newest_with_data(evidence):
         contexts = [dataset.context for dataset in run.datasets]
         if contexts.count("") >= 2:
             return {"run": run.label, "count": contexts.count("")}
@@ -591,7 +704,7 @@ def data_without_context(evidence: Evidence) -> dict[str, Any] | None:
 def context_in_another_word(evidence: Evidence) -> dict[str, Any] | None:
     """A dataset of {run} has the context “{found}”. MLflow takes any word, and to a query another word is another
     thing: the two asked for here are “training” and “validation”. (“train” is what autolog writes by itself.)"""
-    for run in evidence.experiment(FINAL).runs.by_start(newest_first=True).take(50):
+    for run in _newest_with_data(evidence):
         contexts = [dataset.context for dataset in run.datasets]
         for word in sorted({*contexts} - {"", "training", "validation"}):
             if len(contexts) >= 2 and not (word == "train" and "training" in contexts):
@@ -599,10 +712,16 @@ def context_in_another_word(evidence: Evidence) -> dict[str, Any] | None:
     return None
 
 
+def _newest_with_data(evidence: Evidence) -> list[Run]:
+    """The newest run that names more data than autolog does by itself, alone in a list; an empty one without it."""
+    runs = evidence.experiment(FINAL).runs.by_start(newest_first=True).take(50)
+    return [run for run in runs if [dataset.context for dataset in run.datasets] not in ([], ["train"])][:1]
+
+
 def _digests(run: Run, context: str) -> set[str]:
     return {dataset.digest for dataset in run.datasets if dataset.context == context}
 
 
-def _other_name(runs: Runs) -> dict[str, Any] | None:
-    found = misnamed_rmse(runs.by_start(newest_first=True).take(50))
+def _other_name(runs: Iterable[Run]) -> dict[str, Any] | None:
+    found = misnamed_rmse(runs)
     return {"run": found[0].label, "found": found[1]} if found else None

@@ -99,13 +99,53 @@ def baseline_in_seconds(here: Workspace) -> None:
     log("forest-search", params={"model": "mean"}, metrics={"rmse": 546.0})
 
 
+def noted(month: str, what: str) -> float:
+    """What the exercise's first cell noted of the durations of a month."""
+    experiment = MlflowClient().get_experiment_by_name("forest-search")
+    assert experiment
+    return float(experiment.tags[f"{month}_{what}"])
+
+
+def off_on(month: str, guess: float) -> float:
+    """The RMSE of one guess for all trips of a month."""
+    return (noted(month, "mean_of_squares") - 2 * guess * noted(month, "mean") + guess**2) ** 0.5
+
+
+def another_baseline(rmse: float, model: str = "mean") -> None:
+    """Log a baseline of this figure, and throw the true one away."""
+    remove(baselines())
+    log("forest-search", params={"model": model}, metrics={"rmse": rmse})
+
+
 @mistake("2.3/baseline", "measured_on_the_training_month")
 def baseline_of_the_training_month(here: Workspace) -> None:
     """The learner compared the mean with the month it was taken from."""
-    remove(baselines())
-    experiment = MlflowClient().get_experiment_by_name("forest-search")
-    assert experiment
-    log("forest-search", params={"model": "mean"}, metrics={"rmse": float(experiment.tags["mean_on_train"])})
+    another_baseline(off_on("train", noted("train", "mean")))
+
+
+@mistake("2.3/baseline", "measured_on_the_training_month")
+def scatter_of_the_training_month(here: Workspace) -> None:
+    """The learner took train.duration.std(), which pandas divides by one trip less."""
+    trips = noted("train", "trips")
+    another_baseline(off_on("train", noted("train", "mean")) * (trips / (trips - 1)) ** 0.5)
+
+
+@mistake("2.3/baseline", "guessed_from_the_validation_month")
+def mean_of_the_validation_month(here: Workspace) -> None:
+    """The learner took the mean of the month that was to be forecast."""
+    another_baseline(off_on("valid", noted("valid", "mean")))
+
+
+@mistake("2.3/baseline", "the_mean_itself")
+def the_guess_for_its_error(here: Workspace) -> None:
+    """The learner logged the mean as the RMSE."""
+    another_baseline(noted("train", "mean"))
+
+
+@mistake("2.3/baseline")
+def some_plausible_figure(here: Workspace) -> None:
+    """The learner compared something else, and the figure looks well."""
+    another_baseline(1.2 * off_on("valid", noted("train", "mean")))
 
 
 def search_again(
@@ -167,6 +207,17 @@ def no_parameters(here: Workspace) -> None:
 def another_metric_name(here: Workspace) -> None:
     """The learner's trials log val_rmse."""
     search_again(lambda _, run: (run.data.params, {"val_rmse": run.data.metrics["rmse"]}))
+
+
+@mistake("2.3/trials")
+def stopped_after_the_right_name(here: Workspace) -> None:
+    """The learner's trials logged val_rmse; the search with the right name ended after two trials."""
+    true = trials()
+    for run in true:
+        log("forest-search", params=run.data.params, metrics={"val_rmse": run.data.metrics["rmse"]})
+        MlflowClient().set_terminated(run.info.run_id, "FAILED")
+    for run in true[:2]:
+        log("forest-search", params=run.data.params, metrics=run.data.metrics)
 
 
 @mistake("2.3/trials", "in_another_experiment")
@@ -285,6 +336,15 @@ def other_month(here: Workspace) -> None:
         params, tags = run.data.params, {"chosen_from": run.data.tags["chosen_from"]}
         remove(by_hand())
         log("forest-final", params=params, metrics={"rmse": 0.8 * run.data.metrics["rmse"]}, tags=tags)
+
+
+@mistake("2.3/retrained", "measured_on_other_trips")
+def trials_of_the_training_month(here: Workspace) -> None:
+    """The learner measured the trials on the training month, and the forest that was trained again rightly."""
+    for run in by_hand()[-1:]:
+        params, tags = run.data.params, {"chosen_from": run.data.tags["chosen_from"]}
+        remove(by_hand())
+        log("forest-final", params=params, metrics={"rmse": 1.07 * run.data.metrics["rmse"]}, tags=tags)
 
 
 @mistake("2.3/retrained", "chosen_from_another_trial")
@@ -452,3 +512,23 @@ def searched_in_vain_once_more(here: Workspace) -> None:
     for run in true:
         for start in (1, now):
             log("forest-search", params=run.data.params, metrics={"rmse": worst["rmse"]}, start=start)
+
+
+@harmless
+def measured_again_after_the_training_month(here: Workspace) -> None:
+    """Measured the first trials on the training month, noticed when training again, and threw those trials away."""
+    true, best = trials(), by_rmse()[0]
+    for run in true:
+        tags = {"best_of": "15"} if run.info.run_id == best.info.run_id else {}
+        rmse = 0.93 * run.data.metrics["rmse"]
+        run_id = log("forest-search", params=run.data.params, metrics={"rmse": rmse}, tags=tags, start=1)
+        if tags:
+            figure = {"rmse": best.data.metrics["rmse"]}
+            log("forest-final", params=run.data.params, metrics=figure, tags={"chosen_from": run_id})
+        remove([MlflowClient().get_run(run_id)])
+
+
+@harmless
+def wrote_mean_in_capitals(here: Workspace) -> None:
+    """Called the baseline's model “ Mean ”."""
+    another_baseline(baselines()[-1].data.metrics["rmse"], model=" Mean ")
