@@ -23,6 +23,7 @@ SETUPS = ("alone", "local server", "team server")
 BESIDES = {"rows": "data versioning", "alarm": "monitoring", "none": "nothing"}
 
 USER = "mlflow.user"
+LARGEST = 2**20  # bytes; the files that the notebook plants are smaller
 
 
 def described_in(evidence: Evidence) -> Runs:
@@ -72,6 +73,8 @@ def _left_everything(run: Run, evidence: Evidence) -> None:
 def from_the_notebook(evidence: Evidence) -> dict[str, Any] | None:
     """{run} was logged by the notebook itself, not by hours.py: it has no tag `code`, which only the script can
     compute. Put the lines of the run into the text `rest`, run that cell, and start the script with `terminal`."""
+    if any(not served(run) for run in described_in(evidence)):
+        return None  # the script has been started since
     for run in _unserved(evidence).take(20):
         if "code" not in run.tags and not run.tags.get("mlflow.source.name", "").endswith(SCRIPT):
             return {"run": run.label}
@@ -94,8 +97,8 @@ def no_file(evidence: Evidence) -> dict[str, Any] | None:
     """{run} keeps no file {table}. The table of hours is more than a number, so it goes where the files go:
     mlflow.log_text(table, "{table}"), inside the run."""
     for run in described_in(evidence).by_start(newest_first=True).take(20):
-        if not served(run) and not _has_table(run, evidence):
-            return {"run": run.label, "table": TABLE}
+        if not served(run):
+            return None if _has_table(run, evidence) else {"run": run.label, "table": TABLE}
     return None
 
 
@@ -159,10 +162,11 @@ def _is_the_same_work(run: Run, own: set[tuple[str, float]], evidence: Evidence)
 def changed_in_between(evidence: Evidence) -> dict[str, Any] | None:
     """The server's {run} was made by another version of hours.py ({found}) than your run without a server. Then nobody
     knows whether the script or the store makes a difference. Leave the script as it is, and start it in both."""
+    codes = {one.tag("code").strip() for one in described_in(evidence) if not served(one)}
     for run in described_in(evidence).by_start(newest_first=True).take(50):
-        codes = {one.tag("code").strip() for one in described_in(evidence) if not served(one)}
-        if served(run) and run.tag("code").strip() not in codes:
-            return {"run": run.label, "found": run.tag("code").strip()}
+        if served(run):
+            found = run.tag("code").strip()
+            return None if found in codes else {"run": run.label, "found": found}
     return None
 
 
@@ -189,7 +193,8 @@ def same_store_twice(evidence: Evidence) -> dict[str, Any] | None:
     the address where the script is started."""
     found = list(described_in(evidence))
     stores = {run.store.address for run in found if run.store}
-    if len(found) >= 2 and len(stores) == 1 and not any(served(run) for run in found):
+    started = _is_there(evidence, "server/mlflow.db")  # until then, they only ran the script once more
+    if started and len(found) >= 2 and len(stores) == 1 and not any(served(run) for run in found):
         return {"count": len(found), "store": stores.pop()}
     return None
 
@@ -233,7 +238,11 @@ def _asked(evidence: Evidence) -> dict[str, str]:
 
 def _answer(evidence: Evidence, question: str, team: str) -> str:
     answers = evidence.answers.get("2.6", question)
-    return " ".join(str(answers.get(team, "")).lower().replace("-", " ").split()) if isinstance(answers, dict) else ""
+    return (
+        " ".join(str(answers.get(team, "")).lower().replace("-", " ").replace("_", " ").split())
+        if isinstance(answers, dict)
+        else ""
+    )
 
 
 def _setup(asked: dict[str, str], team: str) -> str:
@@ -330,8 +339,9 @@ class Planted:
 
 def planted_in(evidence: Evidence) -> list[Planted]:
     """The stores that were planted, oldest first."""
-    notes = evidence.experiment(NOTES).runs.with_params("routes", "scratch").by_start()
-    return [Planted(note, _entries(note.param("routes")), _entries(note.param("scratch"))) for note in notes]
+    notes = evidence.experiment(NOTES).runs.with_params("routes", "scratch").by_start(newest_first=True).take(20)
+    planted = [Planted(note, _entries(note.param("routes")), _entries(note.param("scratch"))) for note in notes]
+    return [one for one in reversed(planted) if one.routes and one.scratch]
 
 
 def _entries(text: str) -> dict[str, str]:
@@ -401,7 +411,7 @@ def _is_back(planted: Planted, evidence: Evidence) -> None:
     ).is_at_least(len(planted.routes))
     for id, digest in planted.routes.items():
         with evidence.file(_file("routes", id)).open("rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
+            found = hashlib.sha256(file.read(LARGEST)).hexdigest()
         expect(
             found[: len(digest)],
             f"the fingerprint of the file of run {id[:8]}",

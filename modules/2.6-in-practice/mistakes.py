@@ -40,9 +40,10 @@ def behind_server(here: Workspace) -> MlflowClient:
 
 
 def one_script(client: MlflowClient) -> Experiment:
-    """The experiment of the script, which is made when it is not there."""
+    """The experiment of the script, which is made as a server makes it when it is not there."""
     found = client.get_experiment_by_name(ONE_SCRIPT)
-    return found or client.get_experiment(client.create_experiment(ONE_SCRIPT))
+    made_anew = "mlflow-artifacts:/anew"
+    return found or client.get_experiment(client.create_experiment(ONE_SCRIPT, artifact_location=made_anew))
 
 
 def runs_of(client: MlflowClient) -> list[Run]:
@@ -85,7 +86,8 @@ def own_files(here: Workspace) -> Path:
 
 def served_files(here: Workspace) -> Path:
     """Where the exercise's server keeps the files of the script's runs."""
-    return here.folder / "server" / "mlartifacts" / one_script(behind_server(here)).experiment_id
+    location = one_script(behind_server(here)).artifact_location
+    return here.folder / "server" / "mlartifacts" / location.removeprefix("mlflow-artifacts:/")
 
 
 def put_away(client: MlflowClient) -> None:
@@ -114,6 +116,13 @@ def logged_in_the_notebook(here: Workspace) -> None:
     """Wrote the run into the notebook instead of the script."""
     remove(own(here), runs_of(own(here)))
     log(own(here), metrics=MEDIAN, tags={"mlflow.source.name": "exercise.ipynb"}, table=own_files(here))
+
+
+@mistake("2.6/alone")
+def tried_in_the_notebook_first(here: Workspace) -> None:
+    """Tried it in the notebook, then started the script, which logged the median in seconds."""
+    in_seconds.build(here)
+    log(own(here), metrics=MEDIAN, tags={"mlflow.source.name": "exercise.ipynb"})
 
 
 @mistake("2.6/alone", "figure_as_text")
@@ -165,10 +174,12 @@ def edited_the_script(here: Workspace) -> None:
 @mistake("2.6/server", "files_past_the_server")
 def chose_a_folder_for_the_server(here: Workspace) -> None:
     """Made the server's experiment with an artifact location on the own disk."""
-    client = behind_server(here)
-    put_away(client)
-    client.create_experiment(ONE_SCRIPT, artifact_location=f"{here.artifacts}/past-the-server")
-    log(client, metrics=MEDIAN, tags=code_of(here), table=here.folder / "mlartifacts" / "past-the-server")
+    without_served_runs(here)
+    files = here.folder / "mlartifacts" / "past-the-server"
+    run_id = log(behind_server(here), metrics=MEDIAN, tags=code_of(here), table=files)
+    with closing(sqlite3.connect(here.folder / "server" / "mlflow.db")) as store, store:
+        place = (files / run_id / "artifacts").as_posix()
+        store.execute("UPDATE runs SET artifact_uri = ? WHERE run_uuid = ?", (place, run_id))
 
 
 @mistake("2.6/server", "same_store_twice")
@@ -355,6 +366,25 @@ def other_bytes(here: Workspace) -> None:
     """Wrote new files under the old names."""
     for path in team(here).rglob("routes/*/artifacts/weights.bin"):
         path.write_bytes(b"trained anew")
+
+
+@mistake("2.6/restored")
+def enormous_files(here: Workspace) -> None:
+    """Put files of many megabytes in the place of the old ones."""
+    for path in team(here).rglob("routes/*/artifacts/weights.bin"):
+        with path.open("r+b") as file:
+            file.truncate(2**26)
+
+
+@mistake("2.6/restored")
+def noted_nothing(here: Workspace) -> None:
+    """Wrote a note of one's own, of a store without any run."""
+    remove(own(here), lost_notes(here))
+    notes = own(here).get_experiment_by_name(NOTES)
+    assert notes
+    run_id = own(here).create_run(notes.experiment_id, tags={"lost": "today"}).info.run_id
+    for name in ("routes", "scratch"):
+        own(here).log_param(run_id, name, " ")
 
 
 def back_in_the_store(here: Workspace, stage: str) -> list[Path]:
