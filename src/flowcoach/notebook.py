@@ -25,11 +25,18 @@ class NotChecked(Exception):
         return [str(self)]
 
 
+class Points(float):
+    """Points earned, to nbgrader the plain number that it counts; to a reader the same with its unit."""
+
+    def _repr_html_(self) -> str:
+        return f'<span style="opacity:.75">{self:g} {"point" if self == 1 else "points"}</span>'
+
+
 def check(name: str) -> float:
     """Check a step ("2.3/trials") or a section ("2.3"), show the result, and give back the points earned.
 
     The check runs in a process of its own, on what was stored: nothing that lives in the notebook can change it. The
-    number is a plain float, for nbgrader counts the cell's last value when it reads as one. Raises NotChecked when
+    number reads as a plain float, for nbgrader counts the cell's last value when it does. Raises NotChecked when
     nothing could be checked, or when a check broke, so that no zero of ours is taken for the learner's.
     """
     result = _ask(name)
@@ -38,7 +45,7 @@ def check(name: str) -> float:
     _show(result)
     if result.needs_regrade:
         raise NotChecked("A check broke. That is our fault, not yours.", "please report it, with what stands above")
-    return float(result.points)
+    return Points(result.points)
 
 
 def _ask(name: str) -> Result:

@@ -239,7 +239,7 @@ class Evidence:
             found=f"experiments {', '.join(f'“{other}”' for other in others[:5])}" if others else "no experiment yet",
             where=", ".join(store.address for store in self.stores) or "no store",
             advice=_near(name, others)
-            or "not made yet? That is the next step. Made already? Then your code used another store: compare the addresses",
+            or "not made yet? That comes next. Made already? Then your code used another store: compare the addresses",
         )
 
     @property

@@ -116,4 +116,5 @@ def _next_step(result: Result) -> str:
         if first.where:
             return f"first what it builds on: flowcoach check {first.where}"
         return f"bring along what is missing, then flowcoach check {first.id}"
-    return "all of it holds; flowcoach alone names the next step"
+    whole = "this step holds" if len(result.checks) == 1 else "all of it holds"
+    return f"{whole}; flowcoach alone names the next step"
