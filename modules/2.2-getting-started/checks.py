@@ -3,12 +3,13 @@
 import math
 import re
 from collections.abc import Iterator
+from difflib import get_close_matches
 from itertools import chain, islice
 from pathlib import Path, PureWindowsPath
 from typing import Any
 
 from flowcoach.checks import check, expect, expect_some, misnamed_rmse, number
-from flowcoach.evidence import Evidence, Run, Runs
+from flowcoach.evidence import Evidence, Experiment, ExperimentRecord, Run, Runs
 
 EXPERIMENT = "ridge-by-hand"
 FROM_THE_PAGE = "first-lasso"  # what run.py logs, in whichever store
@@ -86,14 +87,53 @@ def own_store(evidence: Evidence) -> None:
 
 
 @own_store.misconception
+def nearly_the_name(evidence: Evidence) -> dict[str, Any] | None:
+    """The store is the right one, and in it lies “{found}”. That is nearly the name asked for; to MLflow it is another
+    experiment. Write it exactly as “ridge-by-hand”. The other may stay."""
+    elsewhere = _last_in_another_store(evidence)
+    for record in _nearly_named(evidence):
+        if _last_start(record) >= elsewhere or not _last_start(record):  # without a run nobody knows when; it is true
+            return {"found": record.name}
+    return None
+
+
+@own_store.misconception
 def store_in_current_directory(evidence: Evidence) -> dict[str, Any] | None:
     """“ridge-by-hand” lies in another store, {found}. Told nothing, MLflow makes a file mlflow.db in the folder where
     you happen to be. Your workspace's store is {configured}: call mlflow.set_tracking_uri(here.store) first. The stray
     file may stay or go."""
-    for record in evidence.experiment(EXPERIMENT).records:
-        if record.store and evidence.configured and record.store is not evidence.configured:
+    since = max((run.start_time or 0 for run in _astray(evidence) if run.store is evidence.configured), default=0)
+    for record in _in_other_stores(evidence):
+        if record.store and evidence.configured and since <= _last_in_another_store(evidence):
             return {"found": record.store.address, "configured": evidence.configured.address}
     return None
+
+
+def _nearly_named(evidence: Evidence) -> list[ExperimentRecord]:
+    """The experiments of the workspace's own store that were meant to be the one asked for, the latest first."""
+    if evidence.configured is None:
+        return []
+    here = [record for record in evidence.configured.experiments() if record.active and record.name != EXPERIMENT]
+    near = get_close_matches(EXPERIMENT, [record.name.lower() for record in here], cutoff=0.75)
+    return sorted((record for record in here if record.name.lower() in near), key=_last_start, reverse=True)
+
+
+def _in_other_stores(evidence: Evidence) -> list[ExperimentRecord]:
+    """The experiment as it stands in stores other than the workspace's own."""
+    records = [
+        record for store in evidence.stores if store is not evidence.configured for record in store.experiments()
+    ]
+    return [record for record in records if record.active and record.name == EXPERIMENT]
+
+
+def _last_in_another_store(evidence: Evidence) -> int:
+    return max(map(_last_start, _in_other_stores(evidence)), default=0)
+
+
+def _last_start(record: ExperimentRecord) -> int:
+    """When the newest run of an experiment was started, in milliseconds since 1970; 0 when there is none."""
+    newest = Experiment(record.name, (record,)).runs.by_start(newest_first=True).take(1)
+    return max((run.start_time or 0 for run in newest), default=0)
 
 
 @own_store.misconception
@@ -126,7 +166,8 @@ def described(evidence: Evidence) -> None:
         where=f"experiment “{EXPERIMENT}”",
         advice="with mlflow.start_run(): … opens a run and ends it",
     ).is_there()
-    expect_some(chain([runs.newest()], walk(described_in(evidence).by_start())), _says_who_and_with_what)
+    newest = runs.newest()  # it may settle it at once; if not, it is the one to speak of
+    expect_some(chain([newest], walk(described_in(evidence).by_start()), [newest]), _says_who_and_with_what)
 
 
 def _says_who_and_with_what(run: Run) -> None:
@@ -187,8 +228,9 @@ def stopped_by_an_error(evidence: Evidence) -> dict[str, Any] | None:
 def described_elsewhere(evidence: Evidence) -> dict[str, Any] | None:
     """{run}, with a developer, lies in the experiment “{experiment}” of {store}. A restarted kernel forgets which store
     and experiment you chose: run the cells of step 1 again, then this one. The stray run may stay."""
+    here = max((run.start_time or 0 for run in runs_in(evidence).by_start(newest_first=True).take(1)), default=0)
     for run in _astray(evidence):
-        if run.store:
+        if run.store and (run.start_time or 0) >= here:
             return {"run": run.label, "experiment": run.experiment, "store": run.store.address}
     return None
 
@@ -215,7 +257,8 @@ def _astray(evidence: Evidence) -> Iterator[Run]:
 def measured(evidence: Evidence) -> None:
     """A described run carries the metric `rmse`, in minutes, and its paths name one month to learn from
     and another to measure on"""
-    expect_some(chain([described_in(evidence).newest()], walk(measured_in(evidence).by_start())), _says_how_well)
+    newest = described_in(evidence).newest()
+    expect_some(chain([newest], walk(measured_in(evidence).by_start()), [newest]), _says_how_well)
 
 
 def _says_how_well(run: Run) -> None:
@@ -265,16 +308,17 @@ def under_another_name(evidence: Evidence) -> dict[str, Any] | None:
 def on_the_training_month(evidence: Evidence) -> dict[str, Any] | None:
     """{run} learned from {month} and was measured on {month}: the same trips. It has seen every answer before, so the
     figure looks too good. Predict `valid`, and log its path as `valid-data-path`."""
-    run = measured_in(evidence).newest()
+    run = described_in(evidence).newest()
     month = _file(run.param("train-data-path"))
-    return {"run": run.label, "month": month} if month == _file(run.param("valid-data-path")) else None
+    same = run.has_metric("rmse") and month == _file(run.param("valid-data-path"))
+    return {"run": run.label, "month": month} if same else None
 
 
 @measured.misconception
 def figure_of_the_training_month(evidence: Evidence) -> dict[str, Any] | None:
     """The `rmse` of {run} is the figure that it also calls `{name}`, {found} minutes: measured on trips which the model
     has learned from, whatever the path says. Predict `valid`, and log that."""
-    run = measured_in(evidence).newest()
+    run = described_in(evidence).newest()
     for name in run.metrics:
         if "train" in name.lower() and _alike(run.metrics[name], run.metric("rmse")):
             return {"run": run.label, "name": name, "found": f"{run.metric('rmse'):.3f}"}
@@ -285,7 +329,7 @@ def figure_of_the_training_month(evidence: Evidence) -> dict[str, Any] | None:
 def root_left_out(evidence: Evidence) -> dict[str, Any] | None:
     """An `rmse` of {found} in {run} looks like the mean *squared* error: its root is {root} minutes. Use
     root_mean_squared_error; the `squared=False` of older material is gone from scikit-learn."""
-    run = measured_in(evidence).newest()
+    run = described_in(evidence).newest()
     value = run.metric("rmse")
     if 20 < value <= 20**2:
         return {"run": run.label, "found": f"{value:.1f}", "root": f"{value**0.5:.1f}"}
@@ -389,8 +433,8 @@ def commit_of_another_repository(evidence: Evidence) -> dict[str, Any] | None:
     """The commit of {run}, {commit}, is one of the repository in {folder}, around your workspace: git looks for one in
     the folder above when there is none here. That commit does not hold your script. In your workspace: git init, git
     add train.py, git commit; then run the script once more. The old run may stay."""
-    for run in scripted(committed_in(evidence)):
-        folder = _around(evidence, run)
+    for run in _newest_scripted(evidence):
+        folder = _around(evidence, run) if COMMIT in run.tags and not _missing(run) else None
         if folder is not None:
             return {"run": run.label, "commit": run.tag(COMMIT)[:8], "folder": folder}
     return None
@@ -400,8 +444,9 @@ def commit_of_another_repository(evidence: Evidence) -> dict[str, Any] | None:
 def not_committed_before(evidence: Evidence) -> dict[str, Any] | None:
     """{run} comes from train.py, but names no commit. MLflow asks git when the run starts, so a commit made afterwards
     is too late. git init, git add train.py, git commit; then run the script once more. The old run may stay."""
-    for run in scripted(measured_in(evidence)):
-        return {"run": run.label}
+    for run in _newest_scripted(evidence):
+        if COMMIT not in run.tags and not _missing(run):
+            return {"run": run.label}
     return None
 
 
@@ -409,14 +454,25 @@ def not_committed_before(evidence: Evidence) -> dict[str, Any] | None:
 def script_stops_half_way(evidence: Evidence) -> dict[str, Any] | None:
     """{run} comes from train.py, but lacks {missing}. The script has to write the whole page, as your cells did: tag,
     three parameters, `rmse`, and come to its end without an error."""
-    for run in runs_in(evidence).by_start(newest_first=True).take(200):
-        if _source(run) == SCRIPT:
-            missing = [f"`{name}`" for name in PARAMS if name not in run.params]
-            missing += [] if "developer" in run.tags else ["`developer`"]
-            missing += [] if run.has_metric("rmse") else ["`rmse`"]
-            missing += [] if run.finished else [f"an orderly end (it is {run.status})"]
-            return {"run": run.label, "missing": ", ".join(missing)} if missing else None
+    for run in _newest_scripted(evidence):
+        if missing := _missing(run):
+            return {"run": run.label, "missing": ", ".join(missing)}
     return None
+
+
+def _newest_scripted(evidence: Evidence) -> list[Run]:
+    """The run that the script made last, alone in a list; an empty one without it."""
+    runs = runs_in(evidence).by_start(newest_first=True).take(200)
+    return [run for run in runs if _source(run) == SCRIPT][:1]
+
+
+def _missing(run: Run) -> list[str]:
+    """What a run lacks of the whole page, in words."""
+    missing = [f"`{name}`" for name in PARAMS if name not in run.params]
+    missing += [] if "developer" in run.tags else ["`developer`"]
+    missing += [] if run.has_metric("rmse") else ["`rmse`"]
+    missing += [] if run.finished else [f"an orderly end (it is {run.status})"]
+    return missing
 
 
 @check(
@@ -434,7 +490,7 @@ def script_stops_half_way(evidence: Evidence) -> dict[str, Any] | None:
 def by_itself(evidence: Evidence) -> None:
     """You name the run of train.py by its id, with the commit and the author that MLflow noted by itself"""
     answer = _answer(evidence, "script_run")
-    run = committed_in(evidence).with_id(answer)
+    run = committed_in(evidence).with_id(answer.lower())
     expect(
         answer,
         "the answer `script_run`",
@@ -445,7 +501,7 @@ def by_itself(evidence: Evidence) -> None:
     commit, author = _answer(evidence, "commit"), _answer(evidence, "author")
     look = f"look at the tags of run {run.label}"
     expect(commit, "the answer `commit`", where="answers.toml", advice=look).satisfies(
-        len(commit) >= 6 and run.tag(COMMIT).startswith(commit),  # the UI shows its first characters
+        len(commit) >= 6 and run.tag(COMMIT).startswith(commit.lower()),  # the UI shows its first characters
         f"the text of the tag {COMMIT}",
     )
     expect(author, "the answer `author`", where="answers.toml", advice=look).satisfies(
@@ -466,10 +522,19 @@ def name_taken_for_id(evidence: Evidence) -> dict[str, Any] | None:
 def run_of_the_notebook(evidence: Evidence) -> dict[str, Any] | None:
     """{run} was not made by train.py from a commit: its source is {source}. Filter the runs by
     tags.mlflow.source.name LIKE '%train.py', or look at the column Source in the UI."""
-    run = runs_in(evidence).with_id(_answer(evidence, "script_run"))
+    run = runs_in(evidence).with_id(_answer(evidence, "script_run").lower())
     if run is not None and (_source(run) != SCRIPT or COMMIT not in run.tags):
         return {"run": run.label, "source": _source(run) or "unknown"}
     return None
+
+
+@by_itself.misconception
+def author_in_other_capitals(evidence: Evidence) -> dict[str, Any] | None:
+    """“{found}” is nearly the author: to a computer capitals matter. Copy the text of the tag `mlflow.user` as it
+    stands."""
+    found = _answer(evidence, "author")
+    run = runs_in(evidence).with_id(_answer(evidence, "script_run").lower())
+    return {"found": found} if run and found != run.tag(AUTHOR) and found.lower() == run.tag(AUTHOR).lower() else None
 
 
 @by_itself.misconception
@@ -477,7 +542,7 @@ def developer_taken_for_author(evidence: Evidence) -> dict[str, Any] | None:
     """“{found}” is what you wrote into the tag `developer`. What MLflow noted by itself is `mlflow.user`: the name
     under which the computer knows whoever ran the script. They need not agree."""
     found = _answer(evidence, "author")
-    run = runs_in(evidence).with_id(_answer(evidence, "script_run"))
+    run = runs_in(evidence).with_id(_answer(evidence, "script_run").lower())
     return {"found": found} if run and found == run.tag("developer") != run.tag(AUTHOR) else None
 
 

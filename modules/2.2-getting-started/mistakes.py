@@ -102,6 +102,7 @@ def told_mlflow_nothing(here: Workspace) -> None:
     beside = here.folder / "exercises" / "2.2-getting-started"
     beside.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(Path(here.own_store.removeprefix("sqlite:///")), beside / "mlflow.db")
+    remove(runs())
     put_experiment_away()
 
 
@@ -126,13 +127,29 @@ def named_another_experiment(here: Workspace) -> None:
     log(PARAMS, RMSE, experiment="ridge")
 
 
-@mistake("2.2/own-store")
+@mistake("2.2/own-store", "nearly_the_name")
 def misspelled_experiment(here: Workspace) -> None:
     """Called the experiment ridge_by_hand."""
     nothing_beside_the_notebook(here)
     remove(runs())
     put_experiment_away()
     place("ridge_by_hand")
+
+
+@mistake("2.2/own-store", "nearly_the_name")
+def misspelled_after_the_stray_store(here: Workspace) -> None:
+    """Told MLflow nothing at first; then the right store, and an experiment called Ridge-by-hand."""
+    told_mlflow_nothing.build(here)
+    log(PARAMS, RMSE, experiment="Ridge-by-hand")
+
+
+@mistake("2.2/own-store")
+def named_nothing_alike(here: Workspace) -> None:
+    """Called the experiment something else, and logged nothing there."""
+    nothing_beside_the_notebook(here)
+    remove(runs())
+    put_experiment_away()
+    place("my-first-experiment")
 
 
 @mistake("2.2/described", "developer_as_parameter")
@@ -265,6 +282,13 @@ def workspace_inside_a_clone(here: Workspace) -> None:
 
 
 @mistake("2.2/from-script", "script_stops_half_way")
+def script_without_figure_after_another_fault(here: Workspace) -> None:
+    """Ran the whole script before the commit, and after it one that logs no RMSE."""
+    committed_afterwards.build(here)
+    log({**PARAMS, "alpha": 10}, {}, {**SCRIPT, "mlflow.source.git.commit": "c0ffee" * 6 + "c0ff"})
+
+
+@mistake("2.2/from-script", "script_stops_half_way")
 def script_without_figure(here: Workspace) -> None:
     """Committed a script that logs no RMSE."""
     remove(scripted(runs()))
@@ -293,6 +317,13 @@ def answered_with_the_newest(here: Workspace) -> None:
 def answered_with_the_tag(here: Workspace) -> None:
     """Gave the developer for the author."""
     here.answer("2.2", author="a learner")
+
+
+@mistake("2.2/by-itself", "author_in_other_capitals")
+def answered_with_capitals(here: Workspace) -> None:
+    """Typed the author's name with other capitals."""
+    for run in scripted(measured())[-1:]:
+        here.answer("2.2", author=run.data.tags.get("mlflow.user", "me").swapcase())
 
 
 @mistake("2.2/by-itself")

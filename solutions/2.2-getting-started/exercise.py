@@ -44,8 +44,8 @@ print(f"your workspace's store is {here.store}")
 #
 # Tell MLflow to use your workspace's store (its address is `here.store`), then make the experiment `ridge-by-hand`
 # in it and choose it. `run.py` shows how: make it only when it is not there yet, for you will run this cell again (after
-# each restart of the kernel). Its `artifact_location` gives the files a place that does not depend on the folder you
-# stand in.
+# each restart of the kernel). `artifact_location` gives its files a place that does not depend on the folder you stand
+# in. Forgot that? It cannot be changed afterwards, and the check does not ask for it.
 
 # %% nbgrader={"grade": false, "grade_id": "own-store-solution", "locked": false, "schema_version": 3, "solution": true, "task": false}
 ### BEGIN SOLUTION
