@@ -165,18 +165,27 @@ def who_when_which(evidence: Evidence) -> None:
     """You name that run by its id, and who made it, on which day, from which commit"""
     run, figure = reported(evidence)
     id, author, day, commit = (_answer(evidence, name) for name in ("run_id", "author", "day", "commit"))
-    look = "all of it stands on the run's own page"
-    expect(id, "the answer `run_id`", where="answers.toml", advice=look).satisfies(
-        id == run.id, f"the id of the run whose `rmse` is {figure}, 32 characters"
+    right = {
+        "run_id": id.lower() == run.id,
+        "author": author.lower() == run.tag(AUTHOR),
+        "day": _date(day) in _days(run),
+        "commit": len(commit) >= 6 and run.tag(COMMIT).startswith(commit.lower()),
+    }
+    where, look = (
+        f"answers.toml, where {sum(right.values())} of the four hold",
+        "all of it stands on the run's own page",
     )
-    expect(author.lower(), "the answer `author`", where="answers.toml", advice=look).satisfies(
-        author.lower() == run.tag(AUTHOR), f"the text of the tag {AUTHOR}"
+    expect(id, "the answer `run_id`", where=where, advice=look).satisfies(
+        right["run_id"], f"the id of the run whose `rmse` is {figure}, 32 characters"
     )
-    expect(day, "the answer `day`", where="answers.toml", advice=look).satisfies(
-        _date(day) in _days(run), "the day on which that run started, as in “2023-05-31”: year, month, day"
+    expect(author, "the answer `author`", where=where, advice=look).satisfies(
+        right["author"], f"the text of the tag {AUTHOR}"
     )
-    expect(commit, "the answer `commit`", where="answers.toml", advice=look).satisfies(
-        len(commit) >= 6 and run.tag(COMMIT).startswith(commit.lower()), f"the text of the tag {COMMIT}"
+    expect(day, "the answer `day`", where=where, advice=look).satisfies(
+        right["day"], "the day on which that run started, as in “2023-05-31”: year, month, day"
+    )
+    expect(commit, "the answer `commit`", where=where, advice=look).satisfies(
+        right["commit"], f"the text of the tag {COMMIT}"
     )
 
 
@@ -195,7 +204,7 @@ def beginning_of_the_id(evidence: Evidence) -> dict[str, Any] | None:
     run's page, with a button that copies them."""
     found = _answer(evidence, "run_id")
     run, _ = reported(evidence)
-    return {"found": found} if 4 <= len(found) < len(run.id) and run.id.startswith(found) else None
+    return {"found": found} if 4 <= len(found) < len(run.id) and run.id.startswith(found.lower()) else None
 
 
 @who_when_which.misconception
@@ -203,7 +212,7 @@ def another_run(evidence: Evidence) -> dict[str, Any] | None:
     """{run} has an rmse of {found}, and the report says {figure}. Take the id of the run that you described."""
     asked, figure = reported(evidence)
     for run in sams(evidence):
-        if run.id == _answer(evidence, "run_id") != asked.id:
+        if run.id == _answer(evidence, "run_id").lower() != asked.id:
             return {"run": run.label, "found": f"{run.metrics.get('rmse', math.nan):.4f}", "figure": figure}
     return None
 
@@ -214,6 +223,18 @@ def id_taken_for_commit(evidence: Evidence) -> dict[str, Any] | None:
     names the version of the code in git. On the run's page it stands beside the source."""
     found = _answer(evidence, "commit").lower()
     return {"found": found[:8]} if any(found == run.id for run in sams(evidence)) else None
+
+
+@who_when_which.misconception
+def month_taken_for_day(evidence: Evidence) -> dict[str, Any] | None:
+    """`day` says {found}: day and month have changed places. The UI writes the month first, as in America:
+    05/06/2023 is the 6th of May. The answer asked for is year, month, day: {turned}."""
+    run, _ = reported(evidence)
+    found = _date(_answer(evidence, "day"))
+    if found is None or found in _days(run) or found.day > 12:
+        return None
+    turned = found.replace(month=found.day, day=found.month)
+    return {"found": found.isoformat(), "turned": turned.isoformat()} if turned in _days(run) else None
 
 
 @who_when_which.misconception
@@ -313,7 +334,7 @@ def spreadsheet(evidence: Evidence) -> None:
         mine = [row for row in rows if _is_id(row["run_id"], run)]
         expect(
             len(mine),
-            "rows for one of the runs on the shortlist",
+            f"rows about the run “{run.name}”, which is on the shortlist",
             where=SHEET,
             advice="the column run_id holds the ids of the three runs that have the tag `shortlist`",
         ).is_there()
@@ -417,7 +438,7 @@ def fair(evidence: Evidence) -> None:
         answer = _answer(evidence, question)
         expect(
             answer, f"the answer `{question}`", where="answers.toml", advice=f"compare the rows of {SHEET}"
-        ).satisfies(answer == right.id, wanted)
+        ).satisfies(answer.lower() == right.id, wanted)
 
 
 def _three(evidence: Evidence) -> tuple[Run, Run, Run]:
@@ -434,14 +455,14 @@ def lowest_wins(evidence: Evidence) -> dict[str, Any] | None:
     odd, better, _ = _three(evidence)
     month, other = (_file(run.param("valid-data-path")) for run in (odd, better))
     found = {"run": odd.label, "found": f"{odd.metric('rmse'):.2f}", "month": month, "other": other}
-    return found if _answer(evidence, "better") == odd.id else None
+    return found if _answer(evidence, "better").lower() == odd.id else None
 
 
 @fair.misconception
 def higher_is_better(evidence: Evidence) -> dict[str, Any] | None:
     """{run} is the worse of the two. RMSE is an error, in minutes: lower is better."""
     odd, _, worse = _three(evidence)
-    answers = _answer(evidence, "odd_one"), _answer(evidence, "better")
+    answers = _answer(evidence, "odd_one").lower(), _answer(evidence, "better").lower()
     return {"run": worse.label} if answers == (odd.id, worse.id) else None
 
 
@@ -451,7 +472,7 @@ def worst_taken_for_unfair(evidence: Evidence) -> dict[str, Any] | None:
     was. Look for the run whose month differs."""
     _, _, worse = _three(evidence)
     month = _file(worse.param("valid-data-path"))
-    return {"run": worse.label, "month": month} if _answer(evidence, "odd_one") == worse.id else None
+    return {"run": worse.label, "month": month} if _answer(evidence, "odd_one").lower() == worse.id else None
 
 
 @fair.misconception
@@ -459,7 +480,7 @@ def unknown_code_taken_for_unfair(evidence: Evidence) -> dict[str, Any] | None:
     """{run} names no commit, well seen: it cannot be made again (that is the next step). Whether its figure can be
     compared is another question: it was measured on {month}, as one of the others was."""
     for run in _three(evidence)[1:]:
-        if run.id == _answer(evidence, "odd_one") and COMMIT not in run.tags:
+        if run.id == _answer(evidence, "odd_one").lower() and COMMIT not in run.tags:
             return {"run": run.label, "month": _file(run.param("valid-data-path"))}
     return None
 
@@ -553,7 +574,7 @@ def _ids(evidence: Evidence) -> set[str]:
     """The ids in the answer `lost`, a list or a text with commas. Raises NotFound when there are none."""
     answer: object = evidence.answers.get("2.1", "lost")
     parts = [str(part) for part in answer] if isinstance(answer, list) else str(answer).split(",")
-    ids = {part.strip() for part in parts} - {""}
+    ids = {part.strip().lower() for part in parts} - {""}
     if not ids:
         raise NotFound(
             "The question `lost` has no answer yet.",
@@ -570,8 +591,10 @@ def _answer(evidence: Evidence, question: str) -> str:
 
 
 def _kind_named(evidence: Evidence, piece: str) -> str:
+    """The kind that the answer gives, whether in capitals, in the plural or cut short as in log_param."""
     table = evidence.answers.get("2.1", "kinds")
-    return str(table.get(piece, "")).strip().lower().removesuffix("s") if isinstance(table, dict) else ""
+    word = str(table.get(piece, "")).strip().lower().removesuffix("s") if isinstance(table, dict) else ""
+    return "parameter" if word == "param" else word
 
 
 def _date(text: str) -> date | None:
@@ -625,14 +648,19 @@ def _rows(evidence: Evidence) -> list[dict[str, str]]:
             advice="save it as CSV, anew",
         ) from error
     names = [name.lower() for name in table[0]] if table else []
-    for column in COLUMNS:
-        expect(names, "the columns", where=f"{SHEET}, first line", advice=f"begin with {','.join(COLUMNS)}").contains(
-            column
-        )
-    return [
-        {column: row[names.index(column)] if names.index(column) < len(row) else "" for column in COLUMNS}
-        for row in table[1:]
-    ]
+    columns = {column: _column(column, names) for column in COLUMNS}
+    missing = [column for column, place in columns.items() if place is None]
+    expect(
+        missing, "columns that are missing", where=f"{SHEET}, first line", advice=f"begin with {','.join(COLUMNS)}"
+    ).satisfies(not missing, "none")
+    places = {column: place for column, place in columns.items() if place is not None}
+    return [{column: row[place] if place < len(row) else "" for column, place in places.items()} for row in table[1:]]
+
+
+def _column(column: str, names: list[str]) -> int | None:
+    """Where a column stands, by the name asked for or the one it has in the table of mlflow.search_runs."""
+    known = (column, f"params.{column}", f"metrics.{column}")
+    return next((names.index(name) for name in known if name in names), None)
 
 
 def _is_id(text: str, run: Run) -> bool:

@@ -4,9 +4,11 @@ import runpy
 import shutil
 import sqlite3
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import mlflow
+import pandas as pd
 from mlflow import MlflowClient
 from mlflow.entities import Run, ViewType
 
@@ -152,6 +154,16 @@ def answered_with_today(here: Workspace) -> None:
     here.answer("2.1", run_id=run.info.run_id, commit=run.data.tags[COMMIT], day=datetime.now(UTC).date().isoformat())
 
 
+@mistake("2.1/who-when-which", "month_taken_for_day")
+def answered_with_the_month_first(here: Workspace) -> None:
+    """Read the American date of the UI as day and month."""
+    run = reported()
+    moment = datetime.fromtimestamp(run.info.start_time / 1000, UTC)
+    days = {(moment + timedelta(hours=hours)).date() for hours in (-12, 0, 14)}  # not all of them look alike turned
+    turned = {day.replace(month=day.day, day=day.month) for day in days if day.day <= 12} - days
+    here.answer("2.1", run_id=run.info.run_id, commit=run.data.tags[COMMIT], day=min(turned).isoformat())
+
+
 @mistake("2.1/who-when-which")
 def answered_with_own_login(here: Workspace) -> None:
     """Gave the own login for the author's."""
@@ -254,6 +266,19 @@ def took_the_three_lowest(here: Workspace) -> None:
 def figure_of(run: Run) -> float:
     """Its RMSE."""
     return run.data.metrics["rmse"]
+
+
+@mistake("2.1/spreadsheet")
+def forgot_a_row(here: Workspace) -> None:
+    """Listed two of the three."""
+    sheet(here).write_text("\n".join([HEADER, *map(row, shortlist()[:2])]), encoding="utf-8")
+
+
+@mistake("2.1/spreadsheet")
+def called_columns_otherwise(here: Workspace) -> None:
+    """Called two columns month and RMSE in minutes."""
+    header = "run_id,model,month,RMSE in minutes"
+    sheet(here).write_text("\n".join([header, *map(row, shortlist())]), encoding="utf-8")
 
 
 @mistake("2.1/spreadsheet")
@@ -421,6 +446,26 @@ def typed_the_answers_into_the_file(here: Workspace) -> None:
     day = datetime.fromtimestamp(reported().info.start_time / 1000, UTC).date()
     ids = " , ".join(run.info.run_id for run in lost())
     here.answer("2.1", day=day, lost=ids, commit=reported().data.tags[COMMIT][:7], author=" Sam ")
+
+
+@harmless
+def copied_ids_in_capitals(here: Workspace) -> None:
+    """Pasted every id through a program that likes capitals."""
+    here.answer("2.1", run_id=reported().info.run_id.upper(), lost=[run.info.run_id.upper() for run in lost()])
+
+
+@harmless
+def wrote_the_whole_table(here: Workspace) -> None:
+    """Wrote the table of search_runs as it is: pandas' row numbers, the store's names, and all columns."""
+    table = mlflow.search_runs(experiment_names=["green-taxi"], filter_string="tags.shortlist != ''")
+    assert isinstance(table, pd.DataFrame)
+    table.to_csv(here.folder / "spreadsheet.csv")
+
+
+@harmless
+def named_the_kinds_as_the_functions_do(here: Workspace) -> None:
+    """Wrote param, as in log_param."""
+    here.answer("2.1", kinds={piece: kind.replace("parameter", "Param") for piece, kind in RIGHT.items()})
 
 
 @harmless

@@ -73,7 +73,7 @@ check("2.1/described")
 #
 # - `run_id`: its id, all 32 characters,
 # - `author`: who made it,
-# - `day`: the day on which it was made, as `"2023-12-31"`: year, month, day,
+# - `day`: the day on which it was made, as `"2023-12-31"`: year, month, day (the UI writes the month first, 12/31/2023),
 # - `commit`: the version of the code. It stands beside the source; the first characters, as the UI shows them, will do.
 
 # %% nbgrader={"grade": false, "grade_id": "who-when-which-solution", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -136,7 +136,7 @@ check("2.1/kinds")
 #
 # By hand, in a spreadsheet program that saves as CSV, or in an editor, is fine: that is how most people keep such a list.
 # Figures may be rounded. Or let the store write it: `mlflow.search_runs` gives a pandas table, and `to_csv(sheet)` writes
-# one. (In that table the columns are called `run_id`, `params.model`, `metrics.rmse` and so on.)
+# one. (In that table the columns are called `run_id`, `params.model`, `metrics.rmse` and so on; those names count, too.)
 
 # %% nbgrader={"grade": false, "grade_id": "spreadsheet-solution", "locked": false, "schema_version": 3, "solution": true, "task": false}
 # leave this cell empty if you write the file by hand; by code, its place is in the variable `sheet`
