@@ -98,6 +98,17 @@ def described(evidence: Evidence) -> None:
 
 
 @described.misconception
+def described_in_a_tag_of_another_name(evidence: Evidence) -> dict[str, Any] | None:
+    """{run} is the right run, and your sentence stands there as a tag called `{found}`. The UI shows as Description
+    only the tag `mlflow.note.content`: write it into the field Description, or set that tag."""
+    run, _ = reported(evidence)
+    for name in run.tags:
+        if name.strip().lower() in ("description", "note", "notes", "note.content", "comment"):
+            return {"run": run.label, "found": name}
+    return None
+
+
+@described.misconception
 def described_a_neighbour(evidence: Evidence) -> dict[str, Any] | None:
     """You described {run}. Its `rmse` is {found}; the report says {figure}. Rounded they look alike, and yet they are
     two runs with two settings. Read all the digits."""
@@ -127,17 +138,6 @@ def described_the_newest(evidence: Evidence) -> dict[str, Any] | None:
     _, figure = reported(evidence)
     newest = sams(evidence)[-1]
     return {"run": newest.label, "figure": figure} if _is_noted(newest) else None
-
-
-@described.misconception
-def described_in_a_tag_of_another_name(evidence: Evidence) -> dict[str, Any] | None:
-    """{run} is the right run, and your sentence stands there as a tag called `{found}`. The UI shows as Description
-    only the tag `mlflow.note.content`: write it into the field Description, or set that tag."""
-    run, _ = reported(evidence)
-    for name in run.tags:
-        if name.strip().lower() in ("description", "note", "notes", "note.content", "comment"):
-            return {"run": run.label, "found": name}
-    return None
 
 
 @described.misconception
@@ -371,7 +371,8 @@ def saved_beside_the_notebook(evidence: Evidence) -> dict[str, Any] | None:
 def no_csv(evidence: Evidence) -> dict[str, Any] | None:
     """{found} is a workbook of a spreadsheet program, which only such a program can read. Use *Save as* or *Export*,
     and choose CSV: that is plain text, a line for each row."""
-    for name in (SHEET, "spreadsheet.xlsx", "spreadsheet.ods", "spreadsheet.numbers", f"{SHEET}.xlsx"):
+    workbooks = "spreadsheet.xlsx", "spreadsheet.ods", "spreadsheet.numbers", f"{SHEET}.xlsx"
+    for name in (SHEET,) if _there(evidence, SHEET) else workbooks:
         if _there(evidence, name) and _begin(evidence, name)[:4] == b"PK\x03\x04":
             return {"found": name}
     return None

@@ -90,6 +90,13 @@ def emptied_the_wrong_one(here: Workspace) -> None:
             MlflowClient().set_tag(run.info.run_id, NOTE, " ")
 
 
+@mistake("2.1/described", "described_in_a_tag_of_another_name")
+def found_the_right_one_after_a_neighbour(here: Workspace) -> None:
+    """Described a neighbour, then the right run, in a tag called description."""
+    describe(neighbour())
+    MlflowClient().set_tag(reported().info.run_id, "description", "This one stands in the report.")
+
+
 @mistake("2.1/described", "described_the_lowest")
 def took_the_lowest(here: Workspace) -> None:
     """Sorted by rmse and described the first."""
@@ -283,10 +290,11 @@ def called_columns_otherwise(here: Workspace) -> None:
 
 @mistake("2.1/spreadsheet")
 def mistyped_a_figure(here: Workspace) -> None:
-    """Swapped two digits."""
+    """Swapped two digits, long after the workbook was saved as CSV."""
+    saved_a_workbook.build(here)
     one, two, three = shortlist()
     rows = [row(one), row(two, rmse="95.06"), row(three)]
-    sheet(here).write_text("\n".join([HEADER, *rows]), encoding="utf-8")
+    (here.folder / "spreadsheet.csv").write_text("\n".join([HEADER, *rows]), encoding="utf-8")
 
 
 @mistake("2.1/fair", "lowest_wins")

@@ -312,7 +312,8 @@ def in_another_experiment(evidence: Evidence) -> dict[str, Any] | None:
 @trials.misconception
 def trials_in_the_trash(evidence: Evidence) -> dict[str, Any] | None:
     """{left} trials are there and {gone} more in MLflow's trash. Bad trials need no tidying away: they show where not
-    to look. Bring them back: mlflow.MlflowClient().restore_run(run_id), or in the UI with the filter State: Deleted."""
+    to look. Bring them back: mlflow.MlflowClient().restore_run(run_id), or in the UI with the filter State: Deleted.
+    (Were they measured on the wrong month? Then leave them there, and search once more.)"""
     left, gone = trials_in(evidence).count(), trials_in(evidence).deleted().count()
     return {"left": left, "gone": gone} if left < TRIALS <= left + gone else None
 
