@@ -532,3 +532,12 @@ def measured_again_after_the_training_month(here: Workspace) -> None:
 def wrote_mean_in_capitals(here: Workspace) -> None:
     """Called the baseline's model “ Mean ”."""
     another_baseline(baselines()[-1].data.metrics["rmse"], model=" Mean ")
+
+
+@harmless
+def worked_in_an_older_notebook(here: Workspace) -> None:
+    """Began with a notebook whose first cell noted nothing about the months."""
+    experiment = MlflowClient().get_experiment_by_name("forest-search")
+    assert experiment
+    for name in experiment.tags:
+        MlflowClient().set_experiment_tag(experiment.experiment_id, name, "")
