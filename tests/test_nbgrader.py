@@ -18,8 +18,9 @@ from flowcoach.atomic import write_text
 from flowcoach.course import Section
 from tools import exercises
 
-pytestmark = pytest.mark.timeout(900)  # six notebooks, each with a kernel of its own, are graded in one fixture
+pytestmark = pytest.mark.timeout(900)  # fourteen notebooks, each with a kernel of its own, are graded in one fixture
 every_section = pytest.mark.parametrize("section", course.sections(), ids=lambda section: section.id)
+HALVES = course.sections()[:2]  # half of the work is tried in these: each notebook more takes a quarter of a minute
 
 COMMANDS = """
 import sys
@@ -52,7 +53,8 @@ def classroom(tmp_path_factory: pytest.TempPathFactory) -> Classroom:
         source, released = (folder / kind / section.name / "exercise.ipynb" for kind in ("solutions", "exercises"))
         submit(folder, "alice", section, source)
         submit(folder, "bob", section, released)
-        submit(folder, "carol", section, half_done(source, released, folder / f"{section.name}.ipynb"))
+        if section in HALVES:
+            submit(folder, "carol", section, half_done(source, released, folder / f"{section.name}.ipynb"))
     nbgrader(folder, "autograde * --student alice")
     for section in course.sections():
         lend(folder / "autograded" / "alice" / section.name / "workspace", folder / "submitted" / "bob" / section.name)
@@ -120,14 +122,14 @@ def test_the_untouched_exercise_earns_none_though_a_finished_store_lies_beside_i
     assert classroom.scores["bob", section.name] == 0
 
 
-@every_section
+@pytest.mark.parametrize("section", HALVES, ids=lambda section: section.id)
 def test_half_the_work_earns_the_points_of_that_half(section: Section, classroom: Classroom) -> None:
     done = section.checks[: len(section.checks) // 2]
     assert classroom.scores["carol", section.name] == sum(check.points for check in done)
 
 
 @every_section
-@pytest.mark.parametrize("learner", ["alice", "bob", "carol"])
+@pytest.mark.parametrize("learner", ["alice", "bob"])
 def test_each_learner_gets_feedback_and_no_files_of_the_grader(
     section: Section, learner: str, classroom: Classroom
 ) -> None:

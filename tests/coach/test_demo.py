@@ -22,6 +22,7 @@ def play(*words: str | Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, env=environment, capture_output=True, encoding="utf-8", check=False)
 
 
+@pytest.mark.timeout(900)  # it plays the whole course
 def test_it_ends_with_full_marks(tmp_path: Path) -> None:
     done = play("--workspace", tmp_path / "demo")
     assert done.returncode == 0, done.stderr
