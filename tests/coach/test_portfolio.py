@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import time
 from contextlib import closing
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -180,6 +181,32 @@ def test_what_the_courses_scripts_or_other_people_logged_is_left_out(here: Works
     others = log(here, "given", "run of a colleague", {"rmse": 2.0}, {})
     MlflowClient(here.own_store).set_tag(others, "mlflow.user", "a colleague")
     assert "No run of my own has a figure yet" in words(page(here))
+
+
+def test_other_stores_of_the_workspace_are_no_work_of_the_learners(here: Workspace) -> None:
+    log(here, "mine", "first", {"rmse": 5.0}, {})
+    (here.folder / "backup").mkdir()
+    shutil.copy(here.folder / "mlflow.db", here.folder / "backup" / "mlflow.db")
+    backup = replace(here, address="sqlite:///backup/mlflow.db")
+    log(backup, "thrown away", "second", {"rmse": 1.0}, {})
+    MlflowClient(backup.own_store).create_registered_model("forgotten")
+    MlflowClient(backup.own_store).create_model_version("forgotten", "runs:/none/model")
+    text = words(page(here))
+    assert "mine" in text
+    assert "thrown away" not in text
+    assert "forgotten" not in text
+
+
+def test_a_model_of_which_every_version_is_somebody_elses_is_left_out(here: Workspace) -> None:
+    client = MlflowClient(here.own_store)
+    for name, user in (("taxi-theirs", "a colleague"), ("taxi-mine", "")):
+        run = log(here, "given", "run", {"rmse": 2.0}, {})
+        client.set_tag(run, "mlflow.user", user)
+        client.create_registered_model(name)
+        client.create_model_version(name, f"runs:/{run}/model", run)
+    text = words(page(here))
+    assert "taxi-mine" in text
+    assert "taxi-theirs" not in text
 
 
 def test_an_empty_workspace_gets_a_kind_page(here: Workspace) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
@@ -40,10 +40,11 @@ def write(here: Workspace, path: Path) -> Written:
     evidence = gather(here.folder, here.store)
     try:
         result = course.examine((), evidence)
+        own = replace(evidence, stores=evidence.stores[:1])  # the others are copies, or were put there
         shown = page.Portfolio(
             result=result,
-            studies=studies(evidence),
-            models=cards(evidence),
+            studies=studies(own),
+            models=cards(own),
             commit=last_commit(here.folder),
             today=date.today(),
         )

@@ -10,7 +10,17 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from flowcoach.evidence import Evidence, MLmodel, ModelMetric, ModelVersion, NotFound, RegisteredModel, Run, Unavailable
+from flowcoach.evidence import (
+    Evidence,
+    Experiment,
+    MLmodel,
+    ModelMetric,
+    ModelVersion,
+    NotFound,
+    RegisteredModel,
+    Run,
+    Unavailable,
+)
 
 _RUNS = 1000  # of an experiment, the newest
 _VERSIONS = 10  # of a model, the newest
@@ -75,14 +85,18 @@ class Card:
 def studies(evidence: Evidence) -> tuple[Study, ...]:
     """The experiments in which the learner has a figure, those with most runs first."""
     found = []
-    experiments = [(one.name, one.runs.by_start(newest_first=True).take(_RUNS)) for one in evidence.experiments]
+    experiments = _newest_runs(evidence)
     names = _names_of_the_learner(run for _, runs in experiments for run in runs)
-    for name, runs in experiments:
+    for experiment, runs in experiments:
         own = [run for run in reversed(runs) if run.finished and _is_own(run, names)]
         metric = _main_metric(own)
         if metric is not None:
-            found.append(_study(name, metric, [run for run in own if run.has_metric(metric)]))
+            found.append(_study(experiment.name, metric, [run for run in own if run.has_metric(metric)]))
     return tuple(sorted(found, key=lambda study: (-len(study.runs), study.name)))
+
+
+def _newest_runs(evidence: Evidence) -> list[tuple[Experiment, list[Run]]]:
+    return [(one, one.runs.by_start(newest_first=True).take(_RUNS)) for one in evidence.experiments]
 
 
 def _names_of_the_learner(runs: Iterable[Run]) -> set[str]:
@@ -136,9 +150,10 @@ def number(text: str) -> float | None:
 def cards(evidence: Evidence) -> tuple[Card, ...]:
     """The registered models that have a version of the learner's own, in order of name."""
     found = []
+    names = _names_of_the_learner(run for _, runs in _newest_runs(evidence) for run in runs)
     for model in evidence.models:
         versions = [_behind(version, evidence) for version in reversed(model.versions[-_VERSIONS:])]
-        if any(one.run is None or not _is_of_the_course(one.run) for one in versions):
+        if any(one.run is None or _is_own(one.run, names) for one in versions):
             found.append(Card(model, tuple(versions)))
     return tuple(found)
 
