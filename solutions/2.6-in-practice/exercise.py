@@ -58,7 +58,7 @@ def terminal(*words, store):
     done = subprocess.run(
         words, cwd=here.folder, env=environment, capture_output=True, encoding="utf-8", errors="replace", check=False
     )
-    print("$", *words, "\n" + done.stdout + done.stderr)
+    print("$", *words, "\n" + done.stdout + done.stderr + f"ended with exit code {done.returncode}")
 
 
 print(f"your workspace's store is {here.store}")
