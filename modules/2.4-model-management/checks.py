@@ -36,12 +36,15 @@ def ready(evidence: Evidence, name: str) -> list[LoggedModel]:
     return [model for model in models_in(evidence, name) if model.status == "READY"]
 
 
-def newest(evidence: Evidence, name: str) -> MLmodel:
-    """What the newest model of this name says of itself. Raises NotFound when there is none."""
+def newest(evidence: Evidence, name: str) -> tuple[str, MLmodel]:
+    """The newest model of this name, as the learner may find it, and what it says of itself.
+
+    Raises NotFound when there is none.
+    """
     found = ready(evidence, name)
     if not found:
         raise NotFound(f"No model “{name}” is ready.")
-    return evidence.mlmodel(found[-1])
+    return f"“{name}” ({found[-1].id})", evidence.mlmodel(found[-1])
 
 
 def trusted(model: MLmodel) -> list[str]:
@@ -58,6 +61,20 @@ def _expect_a_model(evidence: Evidence, name: str) -> None:
         where=f"experiment “{PLACE}”" + (f", which has {', '.join(sorted({*others}))}" if others else ""),
         advice=f'inside a run of “{PLACE}”: mlflow.sklearn.log_model(…, name="{name}", …)',
     ).is_there()
+
+
+def _of_another_kind(evidence: Evidence, key: str, right: Runs) -> dict[str, Any] | None:
+    """The run that logged `key` last, when it did so as something else than the runs that are `right`."""
+    runs = evidence.experiment(PLACE).runs
+    kinds = {"parameter": runs.with_param(key), "metric": runs.with_metric(key), "tag": runs.with_tag(key)}
+    last = right.by_start(newest_first=True).take(1)
+    for kind, found in kinds.items():
+        for run in found.by_start(newest_first=True).take(1):
+            if run.id not in {one.id for one in last} and all(
+                (run.start_time or 0) > (one.start_time or 0) for one in last
+            ):
+                return {"run": run.label, "kind": kind}
+    return None
 
 
 def files_in(evidence: Evidence) -> Runs:
@@ -117,6 +134,13 @@ def _begin(run: Run, evidence: Evidence, name: str) -> bytes:
 def _is_a_pipeline(begin: bytes) -> bool:
     """Whether a file is a pickled pipeline: a pickle begins with its byte and names the outermost class first."""
     return begin[:1] == b"\x80" and b"sklearn.pipeline" in begin[:100]
+
+
+@bare_file.misconception
+def columns_of_another_kind(evidence: Evidence) -> dict[str, Any] | None:
+    """{run} keeps `columns` as a {kind}. It was not measured, it describes what the regressor wants, and that is a
+    parameter: mlflow.log_param("columns", forest["regressor"].n_features_in_), in the run that has the file."""
+    return _of_another_kind(evidence, "columns", files_in(evidence))
 
 
 @bare_file.misconception
@@ -212,6 +236,20 @@ def _is_whole(model: LoggedModel, evidence: Evidence) -> None:
 
 
 @whole_pipeline.misconception
+def called_otherwise(evidence: Evidence) -> dict[str, Any] | None:
+    """The model that you logged last ({id}) is called “{name}”, and this step looks for “forest”, letter by letter: to
+    MLflow these are two models. Log it once more, with name="forest". The other one may stay."""
+    runs, models = evidence.runs, evidence.experiment(PLACE).models
+    there = [model for model in models if not model.source_run_id or runs.with_id(model.source_run_id)]
+    for model in there[-1:]:
+        run = runs.with_id(model.source_run_id) if model.source_run_id else None
+        of_another_step = "pickle" in model.name.lower() or (run is not None and "columns" in run.params)
+        if model.name != MODEL and not of_another_step:
+            return {"id": model.id, "name": model.name}
+    return None
+
+
+@whole_pipeline.misconception
 def skops_refused(evidence: Evidence) -> dict[str, Any] | None:
     """MLflow refused the forest, and what is left is a model that is FAILED: {id}. It keeps a model as skops, which
     builds no type that you did not allow, and the nodes of a tree are such a type. The error names it: write that name
@@ -223,45 +261,62 @@ def skops_refused(evidence: Evidence) -> dict[str, Any] | None:
 
 
 @whole_pipeline.misconception
+def example_not_answered(evidence: Evidence) -> dict[str, Any] | None:
+    """You gave {model} an example, and it has no signature all the same: MLflow asked it for the example's trips, and
+    it could not answer. So it is when you log the regressor alone, which knows only columns that the preprocessor made.
+    Log the pipeline: `forest`, not forest["regressor"]."""
+    model, told = newest(evidence, MODEL)
+    return {"model": model} if told.inputs is None and told.input_example else None
+
+
+@whole_pipeline.misconception
 def without_signature(evidence: Evidence) -> dict[str, Any] | None:
-    """Your model has no signature: nobody can see what it takes, and it takes whatever it is given. Give it an example,
+    """{model} has no signature: nobody can see what it takes, and it takes whatever it is given. Give it an example,
     input_example=train[taxi.ZONES].head(3): MLflow reads the columns and their types from that."""
-    return {} if newest(evidence, MODEL).inputs is None else None
+    model, told = newest(evidence, MODEL)
+    return {"model": model} if told.inputs is None else None
 
 
 @whole_pipeline.misconception
 def preprocessor_left_behind(evidence: Evidence) -> dict[str, Any] | None:
-    """Your model takes {found} columns, such as {example}: the preprocessor stayed behind. A trip has three columns,
-    and nobody who asks the model will have the others. Log the whole pipeline, forest, not forest["regressor"]."""
-    inputs = newest(evidence, MODEL).inputs or ()
+    """{model} takes {found} columns, such as {example}: the preprocessor stayed behind. A trip has three columns, and
+    nobody who asks the model will have the others. Log the whole pipeline, forest, not forest["regressor"]."""
+    model, told = newest(evidence, MODEL)
+    inputs = told.inputs or ()
     made = [column.name for column in inputs if column.name not in RAW]
     if made and (len(inputs) > 40 or not any(column.name for column in inputs)):
-        return {"found": len(inputs) if len(inputs) > 1 else "nameless", "example": made[0] or "a matrix without names"}
+        count = len(inputs) if len(inputs) > 1 else "nameless"
+        return {"model": model, "found": count, "example": made[0] or "a matrix without names"}
     return None
 
 
 @whole_pipeline.misconception
 def answer_among_the_inputs(evidence: Evidence) -> dict[str, Any] | None:
-    """The signature asks for {extra}, too: the example was the whole table. What the trip will turn out to be is not
-    known when somebody asks, so no request could ever be answered. Take the example from train[taxi.ZONES]."""
-    extra = [column.name for column in newest(evidence, MODEL).inputs or () if column.name not in RAW]
-    return {"extra": ", ".join(f"`{name}`" for name in extra[:4])} if "duration" in extra else None
+    """The signature of {model} asks for {extra}: the example was the whole table. How long the trip will take is what
+    somebody wants to know, so no request could ever be answered. Take the example from train[taxi.ZONES]."""
+    model, told = newest(evidence, MODEL)
+    extra = [column.name for column in told.inputs or () if column.name not in RAW]
+    if "duration" not in extra:
+        return None
+    return {"model": model, "extra": "`duration` and others" if len(extra) > 1 else "`duration`"}
 
 
 @whole_pipeline.misconception
 def pickled_to_get_past(evidence: Evidence) -> dict[str, Any] | None:
-    """Your model is kept as {format}. That does get past the refusal, and now whoever opens the model runs whatever
-    code is in the file. Keep skops, and allow the one type: skops_trusted_types=["sklearn.tree._tree.Tree"]."""
-    found = newest(evidence, MODEL).serialization_format
-    return {"format": found} if found in ("cloudpickle", "pickle") else None
+    """{model} is kept as {format}. That does get past the refusal, and now whoever opens the model runs whatever code
+    is in the file. Keep skops, and allow the one type: skops_trusted_types=["sklearn.tree._tree.Tree"]."""
+    model, told = newest(evidence, MODEL)
+    found = told.serialization_format
+    return {"model": model, "format": found} if found in ("cloudpickle", "pickle") else None
 
 
 @whole_pipeline.misconception
 def trusting_more_than_trees(evidence: Evidence) -> dict[str, Any] | None:
-    """Your model asks whoever loads it to trust {types} as well. A type on that list may do anything when it is built:
+    """{model} asks whoever loads it to trust {types} as well. A type on that list may do anything when it is built:
     name what is in the model, the trees, and nothing else."""
-    beside = sorted({*trusted(newest(evidence, MODEL))} - {TREES})
-    return {"types": ", ".join(f"`{type}`" for type in beside[:3])} if beside else None
+    model, told = newest(evidence, MODEL)
+    beside = sorted({*trusted(told)} - {TREES})
+    return {"model": model, "types": ", ".join(f"`{type}`" for type in beside[:3])} if beside else None
 
 
 @check(
@@ -329,16 +384,17 @@ def versions_left_open(evidence: Evidence) -> dict[str, Any] | None:
     """The requirements say {found}: any version may come. A pickle opens reliably only with the version that wrote it.
     Write it with two equal signs, as in f"scikit-learn=={{version('scikit-learn')}}", or leave pip_requirements out
     and wait while MLflow guesses."""
-    found = _inexact(newest(evidence, PICKLED))
+    found = _inexact(newest(evidence, PICKLED)[1])
     return {"found": ", ".join(f"`{line}`" for line in found[:3])} if found else None
 
 
 @opened_safely.misconception
 def not_pickled(evidence: Evidence) -> dict[str, Any] | None:
-    """“forest-pickled” is kept as {found}, like its sister: a name does not change the format. Add
+    """{model} is kept as {found}, like its sister: a name does not change the format. Add
     serialization_format="cloudpickle"; the warning that comes then is right, and the point of this step."""
-    found = newest(evidence, PICKLED).serialization_format
-    return {"found": found} if found == "skops" else None
+    model, told = newest(evidence, PICKLED)
+    found = told.serialization_format
+    return {"model": model, "found": found} if found == "skops" else None
 
 
 @opened_safely.misconception
@@ -539,6 +595,13 @@ def _is_linked(run: Run, evidence: Evidence) -> None:
 
 
 @new_month_scored.misconception
+def figure_of_another_kind(evidence: Evidence) -> dict[str, Any] | None:
+    """{run} keeps `test_rmse` as a {kind}, which is text: it cannot be sorted, and no model's page shows it. What was
+    measured is a metric: mlflow.log_metric("test_rmse", …, model_id=model.model_id, dataset=new_data), in a new run."""
+    return _of_another_kind(evidence, "test_rmse", scored_in(evidence))
+
+
+@new_month_scored.misconception
 def every_trip_scored(evidence: Evidence) -> dict[str, Any] | None:
     """{count} of the trips in {run} took less than 1 minute or more than 60, the longest {longest} minutes. The model
     never saw such trips, and its RMSE says nothing when they count: taxi.prepare leaves them out."""
@@ -702,6 +765,13 @@ def _json(run: Run, evidence: Evidence, name: str) -> dict[str, Any]:
         if isinstance(found, dict):
             return found
     return {}
+
+
+@served.misconception
+def seconds_of_another_kind(evidence: Evidence) -> dict[str, Any] | None:
+    """{run} keeps `seconds` as a {kind}, which is text: nobody can draw or compare it. What was measured is a metric:
+    mlflow.log_metric("seconds", answer.elapsed.total_seconds()), beside the two files."""
+    return _of_another_kind(evidence, "seconds", served_in(evidence))
 
 
 @served.misconception

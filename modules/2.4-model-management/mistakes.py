@@ -142,6 +142,17 @@ def three_columns(here: Workspace) -> None:
     keep_file(3)
 
 
+@mistake("2.4/bare-file", "columns_of_another_kind")
+def columns_as_a_metric(here: Workspace) -> None:
+    """The learner logged the number of columns as a metric, after a try with the wrong number."""
+    remove(bare_files())
+    keep_file(3)
+    place()
+    with mlflow.start_run():
+        mlflow.log_text("a regressor", "forest.pkl")
+        mlflow.log_metric("columns", 300)
+
+
 @mistake("2.4/bare-file", "logged_as_a_model")
 def bare_model(here: Workspace) -> None:
     """The learner used log_model for the bare regressor."""
@@ -167,11 +178,26 @@ def no_model(here: Workspace) -> None:
     forget("forest")
 
 
-@mistake("2.4/whole-pipeline")
+@mistake("2.4/whole-pipeline", "called_otherwise")
 def misspelt_model(here: Workspace) -> None:
     """The learner called the model by another name."""
     forget("forest")
     log_model("Forest")
+
+
+@mistake("2.4/whole-pipeline", "called_otherwise")
+def misspelt_after_a_bad_one(here: Workspace) -> None:
+    """The learner gave no example first, and called the good model by another name then."""
+    forget("forest")
+    log_model("forest", input_example=None)
+    log_model("tree")
+
+
+@mistake("2.4/whole-pipeline", "example_not_answered")
+def regressor_with_raw_trips(here: Workspace) -> None:
+    """The learner logged the regressor alone, with raw trips as its example."""
+    forget("forest")
+    log_model("forest", a_pipeline()["regressor"])
 
 
 @mistake("2.4/whole-pipeline")
@@ -413,6 +439,15 @@ def figure_without_file(here: Workspace) -> None:
         mlflow.log_metric("test_rmse", 5.5)
 
 
+@mistake("2.4/new-month-scored", "figure_of_another_kind")
+def figure_as_a_parameter(here: Workspace) -> None:
+    """The learner logged the figure as a parameter."""
+    remove(scored())
+    place()
+    with mlflow.start_run():
+        mlflow.log_param("test_rmse", 5.5)
+
+
 @mistake("2.4/new-month-scored")
 def only_predictions(here: Workspace) -> None:
     """The learner's file holds the predictions without the truth."""
@@ -527,6 +562,15 @@ def keep_answer(files: Mapping[str, Any]) -> None:
 def not_served(here: Workspace) -> None:
     """The learner did not serve the model."""
     remove(asked())
+
+
+@mistake("2.4/served", "seconds_of_another_kind")
+def seconds_as_a_parameter(here: Workspace) -> None:
+    """The learner logged how long it took as a parameter."""
+    remove(asked())
+    place()
+    with mlflow.start_run():
+        mlflow.log_param("seconds", 0.1)
 
 
 @mistake("2.4/served")
