@@ -1,6 +1,7 @@
 """What must hold after the exercise of section 2.6: one script in two stores, a store restored, a disk freed."""
 
 import hashlib
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -66,7 +67,26 @@ def _left_everything(run: Run, evidence: Evidence) -> None:
         where=f"run {run.label}",
         advice="trips last 1 to 60 minutes: log the variable `median`",
     ).is_between(1, 60)
+    expect(
+        run.tag("code"),
+        "the tag `code`",
+        where=f"run {run.label}",
+        advice='mlflow.set_tag("code", code): the variable, without quotes, which the script computes from itself',
+    ).satisfies(_is_its_fingerprint(run, evidence), f"the fingerprint of {SCRIPT}")
     evidence.artifacts(run).file(TABLE)
+
+
+def _is_its_fingerprint(run: Run, evidence: Evidence) -> bool:
+    """Whether the tag `code` is the script's fingerprint, or may be that of the script before it was edited."""
+    code = run.tag("code").strip()
+    if not re.fullmatch(r"[0-9a-f]{12}", code):
+        return False
+    try:
+        script = evidence.file(SCRIPT)
+    except (NotFound, Unavailable):
+        return True
+    edited_since = script.stat().st_mtime * 1000 > (run.start_time or 0)
+    return edited_since or hashlib.sha256(script.read_bytes()).hexdigest().startswith(code)
 
 
 @alone.misconception
@@ -565,7 +585,8 @@ def files_by_hand(evidence: Evidence) -> dict[str, Any] | None:
 @freed.misconception
 def rows_by_hand(evidence: Evidence) -> dict[str, Any] | None:
     """The rows of {count} runs of “scratch” are gone, and their files are still there: with the rows, their addresses
-    are lost, so mlflow gc will never find them. Remove the folder team/mlartifacts/scratch yourself, this once."""
+    are lost, so mlflow gc will never find them. (A backup that was made into the folder of an older one does that, too.)
+    Remove the folder team/mlartifacts/scratch yourself, this once."""
     active, trashed, files = _left_of(_last(evidence), evidence)
     orphans = {*files} - {*active, *trashed}
     return {"count": len(orphans)} if orphans else None

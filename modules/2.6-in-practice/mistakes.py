@@ -111,6 +111,20 @@ def in_seconds(here: Workspace) -> None:
     log(own(here), metrics={"median_minutes": 690.0}, tags=CODE, table=own_files(here))
 
 
+@mistake("2.6/alone")
+def code_in_quotes(here: Workspace) -> None:
+    """Wrote "code" where the variable code was meant."""
+    remove(own(here), runs_of(own(here)))
+    log(own(here), metrics=MEDIAN, tags={**CODE, "code": "code"}, table=own_files(here))
+
+
+@mistake("2.6/alone")
+def invented_code(here: Workspace) -> None:
+    """Typed a fingerprint that is none of the script's."""
+    remove(own(here), runs_of(own(here)))
+    log(own(here), metrics=MEDIAN, tags=CODE, table=own_files(here))
+
+
 @mistake("2.6/alone", "from_the_notebook")
 def logged_in_the_notebook(here: Workspace) -> None:
     """Wrote the run into the notebook instead of the script."""
