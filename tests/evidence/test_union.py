@@ -200,13 +200,41 @@ def test_metrics_that_are_missing_or_nan_are_never_the_lowest() -> None:
     assert store.runs(RunQuery(filters=(Has("metric", "mae"),)))[0].id == "z"
 
 
-def test_a_missing_experiment_is_told_with_every_store_that_was_looked_at() -> None:
-    with pytest.raises(NotFound) as raised:
-        together(Held("a"), Held("b")).experiment("other")
-    assert raised.value.where == "a, b"
+@pytest.mark.parametrize(("more", "where"), [("", "a"), ("b", "a and 1 more"), ("bcd", "a and 3 more")])
+def test_what_is_missing_is_told_with_the_configured_store_and_how_many_more(more: str, where: str) -> None:
+    evidence = together(Held("a"), *(Held(address) for address in more))
+    for look in (evidence.experiment, evidence.model):
+        with pytest.raises(NotFound) as raised:
+            look("other")
+        assert raised.value.where == where
 
 
-def test_a_misspelt_experiment_is_told_which_name_is_nearly_it() -> None:
+@pytest.mark.parametrize(
+    ("made", "sought"),
+    [
+        ("tunning", "tuning"),
+        ("ridge_by_hand", "ridge-by-hand"),
+        ("forest-serch", "forest-search"),
+        ("Forest Models", "forest-models"),
+        ("Duo", "duo"),
+    ],
+)
+def test_a_slip_of_the_pen_is_told_with_the_name_that_was_meant(made: str, sought: str) -> None:
     with pytest.raises(NotFound) as raised:
-        together(Held("a"), Held("b")).experiment("tunning")
-    assert raised.value.advice == "“tuning” is nearly it: to MLflow it is another name. Write it exactly as “tunning”"
+        together(Held("a", experiments={"1": made})).experiment(sought)
+    assert raised.value.advice == f"“{made}” is nearly it: to MLflow it is another name. Write it exactly as “{sought}”"
+
+
+@pytest.mark.parametrize(
+    ("made", "sought"), [("tree-models", "forest-models"), ("duos", "duo"), ("final", "finalists")]
+)
+def test_a_name_of_something_else_is_no_slip_of_the_pen(made: str, sought: str) -> None:
+    with pytest.raises(NotFound) as raised:
+        together(Held("a", experiments={"1": made})).experiment(sought)
+    assert "nearly" not in raised.value.advice
+
+
+def test_of_several_misspelt_names_the_nearest_is_told() -> None:
+    with pytest.raises(NotFound, match="tuning") as raised:
+        together(Held("a", experiments={"1": "tunnning", "2": "tunning"})).experiment("tuning")
+    assert raised.value.advice.startswith("“tunning” is nearly it")

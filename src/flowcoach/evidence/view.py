@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import difflib
 import heapq
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -27,6 +27,8 @@ from flowcoach.evidence.stores import Store
 
 FINISHED = ("FINISHED",)
 _COPIES = 5  # copies of copies that are followed to where they came from
+_SLIPS = 2  # characters in which a misspelt name differs …
+_LONG = 6  # … if it has as many: of two short names each is a name of its own
 
 
 @dataclass(frozen=True)
@@ -229,7 +231,7 @@ class Evidence:
                 f"The experiment “{name}” was deleted.",
                 expected=f"an experiment called “{name}”",
                 found="it is in MLflow's trash",
-                where=", ".join(store.address for store in self.stores),
+                where=self._place,
                 advice=f"bring it back: mlflow experiments restore --experiment-id {records[0].id}",
             )
         others = [experiment.name for experiment in self.experiments if experiment.name != "Default"]
@@ -237,7 +239,7 @@ class Evidence:
             f"There is no experiment called “{name}”.",
             expected=f"an experiment called “{name}”",
             found=f"experiments {', '.join(f'“{other}”' for other in others[:5])}" if others else "no experiment yet",
-            where=", ".join(store.address for store in self.stores) or "no store",
+            where=self._place,
             advice=_near(name, others)
             or "not made yet? That comes next. Made already? Then your code used another store: compare the addresses",
         )
@@ -263,7 +265,7 @@ class Evidence:
                 f"There is no registered model called “{name}”.",
                 expected=f"a registered model called “{name}”",
                 found=f"registered models {listed}" if others else "no registered model yet",
-                where=", ".join(store.address for store in self.stores) or "no store",
+                where=self._place,
                 advice=_near(name, others) or f'register one: mlflow.register_model(…, "{name}")',
             )
         return next((model for model in named if model.store is self.configured), named[0])
@@ -331,6 +333,14 @@ class Evidence:
         for store in self.stores:
             store.close()
 
+    @property
+    def _place(self) -> str:
+        """The stores that were looked at, as messages name them: the configured one, and how many more."""
+        if not self.stores:
+            return "no store"
+        more = len(self.stores) - 1
+        return (self.configured or self.stores[0]).address + (f" and {more} more" if more else "")
+
     def _records(self) -> list[ExperimentRecord]:
         return [record for store in self.stores for record in store.experiments()]
 
@@ -394,9 +404,27 @@ def _copied_from(version: ModelVersion) -> tuple[str, str] | None:
 
 
 def _near(name: str, others: list[str]) -> str:
-    """What to try when a name that is there is nearly the one that was looked for; "" when none is."""
-    near = difflib.get_close_matches(name, others, n=1, cutoff=0.75)
-    return f"“{near[0]}” is nearly it: to MLflow it is another name. Write it exactly as “{name}”" if near else ""
+    """What to try when a name that is there is a slip of the pen for the one that was looked for; "" when none is."""
+    near = min(
+        (other for other in others if _slipped(name, other)), key=lambda other: _edits(name, other), default=None
+    )
+    return "" if near is None else f"“{near}” is nearly it: to MLflow it is another name. Write it exactly as “{name}”"
+
+
+def _slipped(name: str, other: str) -> bool:
+    """Whether two names differ by case, blanks, - and _ alone, or (long ones) by at most two characters."""
+    name, other = (re.sub(r"[\s_-]", "", one).casefold() for one in (name, other))
+    return name == other or (len(name) >= _LONG and _edits(name, other) <= _SLIPS)
+
+
+def _edits(one: str, other: str) -> int:
+    """How many characters have to be put in, taken out or changed to make one text of the other (Levenshtein)."""
+    row = list(range(len(other) + 1))
+    for at, left in enumerate(one, 1):
+        above, row = row, [at]
+        for column, right in enumerate(other, 1):
+            row.append(min(above[column] + 1, row[-1] + 1, above[column - 1] + (left != right)))
+    return row[-1]
 
 
 def _ghost(version: ModelVersion) -> NotFound:
