@@ -339,7 +339,10 @@ def reset(folder: Path | None, name: str) -> None:
     """
     from flowcoach.coach import reset as coach
 
-    section = course.section(name)
+    id, step, _ = name.partition("/")
+    section = course.section(id)
+    if step:
+        raise Problem("reset takes a whole section, not one step.", f"flowcoach reset {id}")
     here = workspace.find(explicit=folder)
     done = coach.reset(section, here)
     if not done.written:

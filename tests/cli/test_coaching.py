@@ -149,6 +149,14 @@ class TestReset:
         assert "nothing to set back" in flowcoach("reset", "9.1").stdout
         assert not (toy.folder / ".flowcoach" / "backups").exists()
 
+    def test_a_step_is_told_that_its_whole_section_is_set_back(self, toy: Workspace) -> None:
+        exercise(toy).write_text("my work", encoding="utf-8")
+        done = flowcoach("reset", "9.1/first")
+        assert done.exit_code == 2
+        assert "reset takes a whole section" in done.stderr
+        assert "flowcoach reset 9.1" in done.stderr
+        assert exercise(toy).read_text(encoding="utf-8") == "my work"
+
     def test_a_deleted_exercise_comes_back(self, toy: Workspace) -> None:
         shutil.rmtree(toy.folder / "exercises")
         assert flowcoach("reset", "9.1").exit_code == 0
