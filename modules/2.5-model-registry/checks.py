@@ -105,8 +105,12 @@ def _is_the_best(version: ModelVersion, evidence: Evidence) -> None:
 
 def best_in(evidence: Evidence) -> list[ModelVersion]:
     """The versions that were rightly registered from the best finalist, oldest first."""
+    return _best_of(versions_of(evidence), evidence)
+
+
+def _best_of(versions: Iterable[ModelVersion], evidence: Evidence) -> list[ModelVersion]:
     good = []
-    for version in versions_of(evidence):
+    for version in versions:
         with suppress(Failed, NotFound):
             _is_the_best(version, evidence)
             good.append(version)
@@ -124,22 +128,23 @@ def _wrong_choice(evidence: Evidence) -> tuple[ModelVersion, Run] | None:
 
 
 @registered.misconception
+def under_another_name(evidence: Evidence) -> dict[str, Any] | None:
+    """You registered {run}, as version {version} of “{name}”. Versions of one thing share one name, and here it is
+    “taxi-duration”, letter by letter: register that run again under this name. The other name may stay."""
+    others = [version for model in evidence.models if model.name != MODEL for version in model.versions[:MOST]]
+    found = _best_of(others, evidence)
+    if not found and not made_in(evidence, FINALISTS, versions_of(evidence)):
+        found = made_in(evidence, FINALISTS, others)
+    for version in found[-1:]:
+        return {"run": evidence.run_of(version).label, "version": version.version, "name": version.name}
+    return None
+
+
+@registered.misconception
 def name_without_a_version(evidence: Evidence) -> dict[str, Any] | None:
     """There is a registered model “taxi-duration” without any version: register_model writes down the name first, then
     found no model where you sent it, and stopped. The finalists' models are called `model`: runs:/<run id>/model."""
     return None if evidence.model(MODEL).versions else {}
-
-
-@registered.misconception
-def under_another_name(evidence: Evidence) -> dict[str, Any] | None:
-    """You registered a finalist, as version {version} of “{name}”. Versions of one thing share one name, and here it is
-    “taxi-duration”, letter by letter: register the finalist again under that."""
-    if made_in(evidence, FINALISTS, versions_of(evidence)):
-        return None
-    for model in evidence.models:
-        for version in made_in(evidence, FINALISTS, model.versions if model.name != MODEL else ()):
-            return {"version": version.version, "name": model.name}
-    return None
 
 
 @registered.misconception
@@ -367,6 +372,17 @@ def both_on_one_version(evidence: Evidence) -> dict[str, Any] | None:
     for version in versions_of(evidence):
         if {"champion", "challenger"} <= set(version.aliases):
             return {"version": version.version}
+    return None
+
+
+@aliases.misconception
+def swapped(evidence: Evidence) -> dict[str, Any] | None:
+    """The two aliases are swapped: `champion` is on version {newcomer}, which is the newcomer, and `challenger` on
+    version {best}, the best finalist. The one that is there is the champion, the new one challenges it: swap them."""
+    best, new = _numbers(best_in(evidence)), _numbers(newcomers_in(evidence))
+    held = {alias: version.version for version in versions_of(evidence) for alias in version.aliases}
+    if held.get("champion") in new and held.get("challenger") in best:
+        return {"newcomer": held["champion"], "best": held["challenger"]}
     return None
 
 

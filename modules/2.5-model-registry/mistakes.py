@@ -112,6 +112,14 @@ def underscore_in_the_name(here: Workspace) -> None:
     register(finalists()[0], "taxi_duration")
 
 
+@mistake("2.5/registered", "under_another_name")
+def underscore_after_a_wrong_choice(here: Workspace) -> None:
+    """The learner registered the deep tree first, and the best finalist under another name then."""
+    forget()
+    register(finalists("training_rmse")[0])
+    register(finalists()[0], "taxi_duration")
+
+
 @mistake("2.5/registered", "run_in_the_trash")
 def deleted_the_run(here: Workspace) -> None:
     """The learner tidied up the runs after registering."""
@@ -256,7 +264,7 @@ def no_challenger_alias(here: Workspace) -> None:
     alias("champion", pair()[0])
 
 
-@mistake("2.5/aliases")
+@mistake("2.5/aliases", "swapped")
 def newcomer_at_once(here: Workspace) -> None:
     """The learner made the newcomer champion without any comparison."""
     without_aliases()
