@@ -585,7 +585,7 @@ def files_by_hand(evidence: Evidence) -> dict[str, Any] | None:
 @freed.misconception
 def rows_by_hand(evidence: Evidence) -> dict[str, Any] | None:
     """The rows of {count} runs of “scratch” are gone, and their files are still there: with the rows, their addresses
-    are lost, so mlflow gc will never find them. (A backup that was made into the folder of an older one does that, too.)
+    are lost, so mlflow gc will never find them. (A backup that was made over an older one may do that, too.)
     Remove the folder team/mlartifacts/scratch yourself, this once."""
     active, trashed, files = _left_of(_last(evidence), evidence)
     orphans = {*files} - {*active, *trashed}
