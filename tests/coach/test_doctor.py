@@ -84,6 +84,20 @@ def test_newest_runs_in_another_store_are_found(well: Patient) -> None:
     assert look(well) == ["two-stores"]
 
 
+def test_runs_that_a_script_made_elsewhere_are_cured_in_the_terminal_and_those_of_a_notebook_in_it(
+    well: Patient,
+) -> None:
+    shutil.copy(well.here.folder / "mlflow.db", well.here.folder / "exercises" / "mlflow.db")
+    elsewhere = replace(well.here, address="sqlite:///exercises/mlflow.db")
+    log(elsewhere, "second")
+    (cure,) = (finding.cure for finding in sick(well)["two-stores"])
+    assert cure.endswith(f'MLFLOW_TRACKING_URI="{well.here.own_store}"')
+    (run,) = client(elsewhere).search_runs(["0"], order_by=["start_time DESC"], max_results=1)
+    client(elsewhere).set_tag(run.info.run_id, "mlflow.source.name", "/lib/ipykernel_launcher.py")
+    (cure,) = (finding.cure for finding in sick(well)["two-stores"])
+    assert cure == "mlflow.set_tracking_uri(workspace.find().store)"
+
+
 def test_runs_in_another_store_are_no_trouble_once_the_work_goes_on_in_ones_own(well: Patient) -> None:
     shutil.copy(well.here.folder / "mlflow.db", well.here.folder / "exercises" / "mlflow.db")
     log(replace(well.here, address="sqlite:///exercises/mlflow.db"), "second")

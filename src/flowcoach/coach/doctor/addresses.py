@@ -14,7 +14,7 @@ from pathlib import Path
 from flowcoach.coach.doctor.patient import LOCAL, Answer, Patient, ask
 from flowcoach.coach.doctor.sources import text_of
 from flowcoach.coach.doctor.trouble import Finding, trouble
-from flowcoach.evidence import Evidence, RunQuery, Runs, Store
+from flowcoach.evidence import Evidence, Run, RunQuery, Runs, Store
 from flowcoach.evidence.opening import path_of
 from flowcoach.evidence.sqlite import SqliteStore
 from flowcoach.evidence.stores import shown
@@ -71,24 +71,31 @@ def _another_ui(patient: Patient) -> Iterator[Finding]:
 
 
 def _newest_elsewhere(patient: Patient, evidence: Evidence) -> Iterator[Finding]:
-    own = _last_start(evidence.stores[0])
+    own = _newest(evidence.stores[0])
     for store in evidence.stores[1:]:
         path = _file_of(store)
-        last = _last_start(store)
+        last = _newest(store)
         if path is None or path.name != _DEFAULT or not patient.runs_code_in(path.parent):
             continue
-        if last is not None and (own is None or last > own):
+        if last is not None and (own is None or (last.start_time or 0) > (own.start_time or 0)):
             yield Finding(
                 f"your newest runs lie in another store: {patient.shown(path)}",
                 f"the workspace looks at {shown(patient.store)}",
-                "mlflow.set_tracking_uri(workspace.find().store)",
+                # A script that names a store can no longer be used with another one; a notebook has no terminal.
+                "mlflow.set_tracking_uri(workspace.find().store)"
+                if _by_notebook(last)
+                else _set(patient.here.own_store),
             )
 
 
-def _last_start(store: Store) -> int | None:
-    for run in Runs(((store, RunQuery()),), "").by_start(newest_first=True).take(1):
-        return run.start_time
-    return None
+def _newest(store: Store) -> Run | None:
+    return next(iter(Runs(((store, RunQuery()),), "").by_start(newest_first=True).take(1)), None)
+
+
+def _by_notebook(run: Run) -> bool:
+    """Whether a notebook made the run: what MLflow takes for its script is the launcher of the kernel."""
+    source = run.tags.get("mlflow.source.name", "")
+    return source.endswith(("ipykernel_launcher.py", ".ipynb")) or run.tags.get("mlflow.source.type") == "NOTEBOOK"
 
 
 def _file_of(store: Store) -> Path | None:
