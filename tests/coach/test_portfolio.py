@@ -89,7 +89,7 @@ def test_it_shows_the_learners_models_with_all_that_is_known_of_them(registered:
     assert "test_rmse 5.5 on february" in text
     assert "commit 0123456789ab" in text
     assert "scikit-learn==1.7.0" in text
-    assert "1 earlier version" in text
+    assert "1 other version" in text
 
 
 def test_it_shows_experiments_with_plots_of_the_runs(registered: Workspace) -> None:
@@ -100,6 +100,45 @@ def test_it_shows_experiments_with_plots_of_the_runs(registered: Workspace) -> N
         "rmse of 8 runs, in the order they were made; the best is 5.8"
     ]
     assert 'aria-label="rmse of the runs against max_depth"' in text
+
+
+def test_figures_of_different_data_run_no_race(registered: Workspace, tmp_path: Path) -> None:
+    here = copy(registered, tmp_path)
+    (first, second) = MlflowClient(here.own_store).search_logged_models([experiment(here, "final")])
+    for number in range(6):
+        measured(here, "unseen", f"look-{number}", 6.0 - number / 10, first.model_id, ("february", "one"))
+    text = words(page(here))
+    assert "best run look-5" in text
+    measured(here, "unseen", "another", 1.5, second.model_id, ("march", "two"))
+    text = words(page(here))
+    assert "best run look-5" not in text
+    assert "best run another" not in text
+    assert "look-5 " in text
+    assert re.search(r"another \(\w+\) 1\.5 march", text)
+    assert "Measured on different data" in text
+    assert "7 runs, in the order" not in page(here)
+
+
+def test_a_card_opens_with_the_champion_then_with_other_aliases(registered: Workspace, tmp_path: Path) -> None:
+    here = copy(registered, tmp_path)
+    client = MlflowClient(here.own_store)
+    client.set_registered_model_alias("taxi-duration", "champion", "1")
+    assert re.search(r"champion: version 1 .*?version 1 · champion.*?1 other version", words(page(here)))
+    client.delete_registered_model_alias("taxi-duration", "champion")
+    client.set_registered_model_alias("taxi-duration", "old", "1")
+    assert re.search(r"version 1 · old.*?1 other version", words(page(here)))
+    for _ in range(12):
+        client.create_model_version("taxi-duration", "runs:/none/model")
+    assert "version 1 · old" in words(page(here))
+
+
+def test_the_kernels_launcher_is_called_a_notebook(registered: Workspace, tmp_path: Path) -> None:
+    here = copy(registered, tmp_path)
+    client = MlflowClient(here.own_store)
+    run = client.get_model_version("taxi-duration", "2").run_id or ""
+    client.set_tag(run, "mlflow.source.name", "/lib/python/site-packages/ipykernel_launcher.py")
+    assert "code a notebook" in words(page(here))
+    assert "launcher" not in page(here)
 
 
 def test_it_says_that_figures_are_as_logged(registered: Workspace) -> None:
@@ -256,6 +295,26 @@ def log(here: Workspace, experiment: str, name: str, metrics: dict[str, float], 
         client.log_param(run.info.run_id, key, text)
     client.set_terminated(run.info.run_id)
     return run.info.run_id
+
+
+def copy(here: Workspace, folder: Path) -> Workspace:
+    """The same workspace in another folder, to be changed."""
+    return workspace.load(shutil.copytree(here.folder, folder / "course"))
+
+
+def experiment(here: Workspace, name: str) -> str:
+    found = MlflowClient(here.own_store).get_experiment_by_name(name)
+    assert found is not None
+    return found.experiment_id
+
+
+def measured(here: Workspace, name: str, run_name: str, rmse: float, model: str, data: tuple[str, str]) -> None:
+    """Log a run that measures a model on data of this name and digest."""
+    run = log(here, name, run_name, {}, {})
+    dataset, digest = data
+    MlflowClient(here.own_store).log_metric(
+        run, "rmse", rmse, model_id=model, dataset_name=dataset, dataset_digest=digest
+    )
 
 
 def words(text: str) -> str:

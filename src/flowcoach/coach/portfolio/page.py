@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _STUDIES = 8  # drawn; more would be a list
 _DRAWN = 5  # runs; fewer are no plot
+_ROWS = 20  # of a table, the newest
 _LONGEST = 200  # characters of a value
 
 # What would tell who somebody is, or where on their machine things lie.
@@ -110,13 +111,16 @@ def html(portfolio: Portfolio, folder: Path) -> str:
         "day": _day_of,
         "basis": _BASIS[portfolio.result.basis],
     }
-    telling = [study for study in portfolio.studies if study.best is not None or len(study.runs) >= _DRAWN][:_STUDIES]
+    telling = [study for study in portfolio.studies if study.best or study.apart or len(study.runs) >= _DRAWN][
+        :_STUDIES
+    ]
     shown = [(study, _drawn(study, f"plot-{number}")) for number, study in enumerate(telling)]
     return environment.get_template("page.html.jinja").render(
         it=portfolio,
         studies=shown,
         listed=[study for study in portfolio.studies if study not in telling],
         passed=State.PASSED,
+        rows=_ROWS,
     )
 
 
@@ -129,7 +133,7 @@ _BASIS = {
 def _drawn(study: Study, name: str) -> list[Markup]:
     from markupsafe import Markup
 
-    if len(study.runs) < _DRAWN:
+    if len(study.runs) < _DRAWN or study.apart:
         return []
     drawn = [plots.progress(study, name)]
     if study.knobs:
@@ -181,7 +185,7 @@ def lineage(version: Version) -> list[tuple[str, str]]:
         ("experiment", run.experiment),
         ("trained", _day_of(run)),
         ("data", ", ".join(dict.fromkeys(data))),
-        ("code", source),
+        ("code", "a notebook" if source == "ipykernel_launcher.py" else source),
         ("commit", version.commit[:12]),
     ]
     return [(label, text) for label, text in told if text]

@@ -23,7 +23,7 @@ from flowcoach.evidence import (
 )
 
 _RUNS = 1000  # of an experiment, the newest
-_VERSIONS = 10  # of a model, the newest
+_VERSIONS = 10  # of a model, those with an alias and the newest
 # The scripts that come with the course are shown to a learner; what they log is not the learner's own work.
 _OF_THE_COURSE = re.compile(r"(^|[\\/])modules[\\/]\d+\.\d+-[^\\/]+[\\/]run\.py$")
 _LOWER = re.compile(r"(^|_)(rmse|mse|mae|mape|loss|error|seconds)($|_)", re.IGNORECASE)
@@ -32,15 +32,28 @@ _BESIDES = ("training_", "system/")  # figures that say little of a model
 
 
 @dataclass(frozen=True)
+class Measured:
+    """A figure of a run with the data it was measured on, "" when it does not say."""
+
+    run: Run
+    value: float
+    data: str
+
+
+@dataclass(frozen=True)
 class Study:
     """An experiment as it is shown: its finished runs with the figure `metric`, oldest first; `best` is the one with
-    the best figure, None when nobody can tell whether low or high is good; `knobs` are what varied and are numbers."""
+    the best figure, None when nobody can tell whether low or high is good; `knobs` are what varied and are numbers.
+
+    `apart` are the figures when they were measured on different data: then nobody can tell which is the best either.
+    """
 
     name: str
     metric: str
     runs: tuple[Run, ...]
     best: Run | None
     knobs: tuple[str, ...]
+    apart: tuple[Measured, ...] = ()
 
     @property
     def values(self) -> list[float]:
@@ -71,7 +84,8 @@ class Version:
 
 @dataclass(frozen=True)
 class Card:
-    """A registered model as it is shown, its newest version first."""
+    """A registered model as it is shown: the champion first, then the versions with other aliases, then the others,
+    each group from the newest."""
 
     model: RegisteredModel
     versions: tuple[Version, ...]
@@ -87,12 +101,35 @@ def studies(evidence: Evidence) -> tuple[Study, ...]:
     found = []
     experiments = _newest_runs(evidence)
     names = _names_of_the_learner(run for _, runs in experiments for run in runs)
+    linked = _linked(experiment for experiment, _ in experiments)
     for experiment, runs in experiments:
         own = [run for run in reversed(runs) if run.finished and _is_own(run, names)]
         metric = _main_metric(own)
         if metric is not None:
-            found.append(_study(experiment.name, metric, [run for run in own if run.has_metric(metric)]))
+            having = [run for run in own if run.has_metric(metric)]
+            figures = [linked.get((run.id, metric), []) for run in having]
+            if len({one.dataset_digest or one.dataset_name for of_run in figures for one in of_run}) > 1:
+                found.append(Study(experiment.name, metric, tuple(having), None, (), _apart(metric, having, figures)))
+            else:
+                found.append(_study(experiment.name, metric, having))
     return tuple(sorted(found, key=lambda study: (-len(study.runs), study.name)))
+
+
+def _linked(experiments: Iterable[Experiment]) -> dict[tuple[str, str], list[ModelMetric]]:
+    """The figures that name their data, by the run that measured them, maybe not the model's, and key."""
+    found: dict[tuple[str, str], list[ModelMetric]] = {}
+    for figure in (figure for one in experiments for model in one.models for figure in model.metrics):
+        if figure.dataset_name:
+            found.setdefault((figure.run_id, figure.key), []).append(figure)
+    return found
+
+
+def _apart(metric: str, runs: Sequence[Run], figures: Sequence[Sequence[ModelMetric]]) -> tuple[Measured, ...]:
+    return tuple(
+        Measured(run, value, data)
+        for run, of_run in zip(runs, figures, strict=True)
+        for value, data in dict.fromkeys((one.value, one.dataset_name) for one in of_run) or [(run.metric(metric), "")]
+    )
 
 
 def _newest_runs(evidence: Evidence) -> list[tuple[Experiment, list[Run]]]:
@@ -152,10 +189,15 @@ def cards(evidence: Evidence) -> tuple[Card, ...]:
     found = []
     names = _names_of_the_learner(run for _, runs in _newest_runs(evidence) for run in runs)
     for model in evidence.models:
-        versions = [_behind(version, evidence) for version in reversed(model.versions[-_VERSIONS:])]
+        shown = sorted(model.versions, key=_place)[:_VERSIONS]
+        versions = [_behind(version, evidence) for version in shown]
         if any(one.run is None or _is_own(one.run, names) for one in versions):
             found.append(Card(model, tuple(versions)))
     return tuple(found)
+
+
+def _place(version: ModelVersion) -> tuple[bool, bool, int]:
+    return "champion" not in version.aliases, not version.aliases, -version.version
 
 
 def _behind(version: ModelVersion, evidence: Evidence) -> Version:
