@@ -54,8 +54,11 @@ def made_from(*runs: Run) -> list[ModelVersion]:
 
 
 def pair() -> tuple[str, str]:
-    """The numbers of the best finalist's version and of the newcomer's, the last of each; "" when there is none."""
-    best, second = made_from(finalists()[0]), made_from(newcomer())
+    """The numbers of the best finalist's version and of the newcomer's, the last with a model; "" for none."""
+    best, second = (
+        [version for version in made_from(run) if (version.source or "").startswith("models:/")]
+        for run in (finalists()[0], newcomer())
+    )
     return (str(best[-1].version) if best else "", str(second[-1].version) if second else "")
 
 
