@@ -62,11 +62,6 @@ class Expectation:
         if not number(self.value) <= most:
             self._fail(f"at most {show(most)}")
 
-    def is_below(self, limit: float) -> None:
-        """The number is strictly below `limit`."""
-        if not number(self.value) < limit:
-            self._fail(f"below {show(limit)}")
-
     def is_between(self, low: float, high: float) -> None:
         """The number lies between `low` and `high`, both included."""
         if not low <= number(self.value) <= high:
@@ -104,7 +99,7 @@ class Expectation:
 
 
 def expect(value: Any, what: str = "", *, where: str = "", advice: str = "") -> Expectation:
-    """Begin a sentence: `expect(rmse, "the RMSE", where=run.label).is_below(20)`.
+    """Begin a sentence: `expect(rmse, "the RMSE", where=run.label).is_at_most(20)`.
 
     `what` names the value in the learner's words, `where` the place to look, `advice` what to try next. Each
     sentence raises Failed when it does not hold.
