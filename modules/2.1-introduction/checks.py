@@ -2,6 +2,7 @@
 
 import csv
 import math
+from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import PureWindowsPath
 from typing import Any
@@ -202,9 +203,17 @@ def name_taken_for_id(evidence: Evidence) -> dict[str, Any] | None:
 def beginning_of_the_id(evidence: Evidence) -> dict[str, Any] | None:
     """“{found}” is just the beginning of the id. Tables and messages cut ids short; all 32 characters stand on the
     run's page, with a button that copies them."""
-    found = _answer(evidence, "run_id")
     run, _ = reported(evidence)
-    return {"found": found} if 4 <= len(found) < len(run.id) and run.id.startswith(found.lower()) else None
+    return _cut_short([_answer(evidence, "run_id")], [run])
+
+
+def _cut_short(answers: Iterable[str], runs: Iterable[Run]) -> dict[str, Any] | None:
+    """An answer that is only the beginning of one of the runs' ids."""
+    ids = [run.id for run in runs]
+    for found in answers:
+        if any(4 <= len(found) < len(id) and id.startswith(found.lower()) for id in ids):
+            return {"found": found}
+    return None
 
 
 @who_when_which.misconception
@@ -494,6 +503,13 @@ def name_of_the_odd_one(evidence: Evidence) -> dict[str, Any] | None:
     return next(({"found": answer} for answer in answers if answer in names), None)
 
 
+@fair.misconception
+def beginnings_of_the_two_ids(evidence: Evidence) -> dict[str, Any] | None:
+    """“{found}” is just the beginning of an id, as messages and tables write it. Answer with all 32 characters: they
+    stand in the first column of your rows, and on the run's page with a button that copies them."""
+    return _cut_short([_answer(evidence, question) for question in ("odd_one", "better")], shortlist(evidence))
+
+
 @check(
     "2.1/lost",
     points=2,
@@ -530,6 +546,13 @@ def names_in_the_list(evidence: Evidence) -> dict[str, Any] | None:
     “tree”. List the ids."""
     names = {run.name for run in sams(evidence)}
     return next(({"found": found} for found in sorted(_ids(evidence)) if found in names), None)
+
+
+@lost.misconception
+def beginnings_in_the_list(evidence: Evidence) -> dict[str, Any] | None:
+    """“{found}” in your list is just the beginning of an id, as messages and tables write it. List all 32 characters:
+    mlflow.search_runs has them in the column run_id, and a run's page has a button that copies them."""
+    return _cut_short(sorted(_ids(evidence)), sams(evidence))
 
 
 @lost.misconception

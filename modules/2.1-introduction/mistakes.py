@@ -331,17 +331,29 @@ def named_the_odd_one(here: Workspace) -> None:
     here.answer("2.1", odd_one="tree-final", better="forest-final")
 
 
+@mistake("2.1/fair", "beginnings_of_the_two_ids")
+def cut_the_two_ids_short(here: Workspace) -> None:
+    """Copied both ids from a message."""
+    odd, better, _ = shortlist()
+    here.answer("2.1", odd_one=odd.info.run_id[:8], better=better.info.run_id[:8])
+
+
 @mistake("2.1/fair")
-def mixed_up_the_two_answers(here: Workspace) -> None:
-    """Put each answer into the place of the other."""
-    odd, _, _ = shortlist()
-    here.answer("2.1", odd_one=sams()[0].info.run_id, better=odd.info.run_id[:12])
+def compared_other_runs(here: Workspace) -> None:
+    """Answered with two runs that are not on the shortlist."""
+    here.answer("2.1", odd_one=sams()[0].info.run_id, better=sams()[1].info.run_id)
 
 
 @mistake("2.1/lost", "names_in_the_list")
 def listed_names(here: Workspace) -> None:
     """Listed names."""
     here.answer("2.1", lost=[run.info.run_name for run in lost()])
+
+
+@mistake("2.1/lost", "beginnings_in_the_list")
+def listed_short_ids(here: Workspace) -> None:
+    """Copied the ids from messages."""
+    here.answer("2.1", lost=[run.info.run_id[:8] for run in lost()])
 
 
 @mistake("2.1/lost", "failed_taken_for_lost")
