@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from flowcoach.result import CheckResult, Result, SectionResult, State, Trouble
+from flowcoach.result import CheckResult, Obstacle, Result, SectionResult, State
 
 
 def a_check(state: State, *, bonus: bool = False) -> CheckResult:
@@ -49,7 +49,7 @@ def test_the_exit_code_says_whether_everything_that_counts_passed(checks: tuple[
 
 
 def test_nothing_could_be_checked_is_two() -> None:
-    assert Result("0.1.0", problem=Trouble("No store.", "make one")).exit_code == 2
+    assert Result("0.1.0", problem=Obstacle("No store.", "make one")).exit_code == 2
 
 
 def test_a_bonus_adds_to_the_points_and_not_to_the_maximum() -> None:

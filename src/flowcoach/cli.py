@@ -16,7 +16,7 @@ from flowcoach import __version__, course, workspace
 from flowcoach.atomic import write_text
 from flowcoach.evidence.stores import shown
 from flowcoach.problem import Problem, refused
-from flowcoach.result import Result, State, Trouble
+from flowcoach.result import Obstacle, Result, State
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -219,7 +219,7 @@ def check(folder: Path | None, names: tuple[str, ...], as_json: bool, junit: Pat
     except Problem as problem:
         if not as_json and not junit:
             raise
-        result = Result(flowcoach=__version__, problem=Trouble(problem.cause, problem.next_step))
+        result = Result(flowcoach=__version__, problem=Obstacle(problem.cause, problem.next_step))
     _show(result, as_json=as_json, junit=junit)
     sys.exit(result.exit_code)
 

@@ -71,7 +71,7 @@ class SectionResult:
 
 
 @dataclass(frozen=True)
-class Trouble:
+class Obstacle:
     """Why nothing could be checked: one cause and one next step."""
 
     cause: str
@@ -87,7 +87,7 @@ class Result:
     stores: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     basis: Basis = Basis.LOGGED
-    problem: Trouble | None = None
+    problem: Obstacle | None = None
 
     @property
     def checks(self) -> tuple[CheckResult, ...]:
@@ -184,5 +184,5 @@ def _read(data: dict[str, Any]) -> Result:
         stores=tuple(data["stores"]),
         warnings=tuple(data["warnings"]),
         basis=Basis(data["basis"]),
-        problem=Trouble(**data["problem"]) if data["problem"] else None,
+        problem=Obstacle(**data["problem"]) if data["problem"] else None,
     )

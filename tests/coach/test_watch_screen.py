@@ -175,6 +175,18 @@ def test_a_vanished_store_is_told_and_so_is_its_return(toy: Workspace) -> None:
     play(scene)
 
 
+def test_while_the_store_is_gone_nothing_is_praised(toy: Workspace) -> None:
+    async def scene() -> None:
+        async with sitting(toy, "9.2") as learner:
+            log_run(toy, "mine", seen="yes")
+            await learner.sees("Well done")
+            (toy.folder / "mlflow.db").unlink()
+            await learner.sees("put it back")
+            assert "Well done" not in learner.reads()
+
+    play(scene)
+
+
 def test_a_list_while_the_store_is_gone_is_told(toy: Workspace) -> None:
     async def scene() -> None:
         async with sitting(toy) as learner:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flowcoach.result import Basis, CheckResult, Result, SectionResult, State, Trouble
+from flowcoach.result import Basis, CheckResult, Obstacle, Result, SectionResult, State
 
 RED = "\x1b[31m"
 HOSTILE = f"calm-owl{RED}[bold]passed[/]</div><script>alert(1)</script>&\x00\x08\u202e\u2028\udc80\ufffe`x`\n✓ passed"
@@ -103,7 +103,7 @@ RESULT = Result(
 
 PROBLEM = Result(
     flowcoach="0.1.0",
-    problem=Trouble(
+    problem=Obstacle(
         f"/home/learner/{RED}course/mlflow.db is not a database.", "name the right file as `store` in flowcoach.toml"
     ),
 )

@@ -14,7 +14,7 @@ from flowcoach.coach.changes import Changes
 from flowcoach.coach.status import Place, place
 from flowcoach.evidence.opening import path_of
 from flowcoach.problem import Problem, refused
-from flowcoach.result import CheckResult, Result, SectionResult, State, Trouble
+from flowcoach.result import CheckResult, Obstacle, Result, SectionResult, State
 from flowcoach.workspace import Workspace
 
 _BREATH = (
@@ -30,13 +30,13 @@ class Glance:
     """What one look at the watched section found.
 
     `passed` are the steps that hold now and did not at the glance before, `lost` those that no longer do. `now` is the
-    first open step, None when all hold. `trouble` says why nothing could be seen; then the rest is as it was before.
+    first open step, None when all hold. `obstacle` says why nothing could be seen; then the rest is as it was before.
     """
 
     section: SectionResult | None
     passed: tuple[CheckResult, ...] = ()
     lost: tuple[CheckResult, ...] = ()
-    trouble: Trouble | None = None
+    obstacle: Obstacle | None = None
 
     @property
     def now(self) -> Place | None:
@@ -51,7 +51,7 @@ class Glance:
     def is_news_after(self, before: Glance) -> bool:
         """Whether there is more to it than another word on what is still missing."""
         id, known = (glance.section and glance.section.id for glance in (self, before))
-        return bool(self.passed or self.lost) or self.trouble != before.trouble or id != known
+        return bool(self.passed or self.lost) or self.obstacle != before.obstacle or id != known
 
 
 class Watch:
@@ -69,15 +69,15 @@ class Watch:
         self._turn = False
 
     def glance(self) -> Glance:
-        """Look once. What passed is remembered as done; a store that cannot be read is a trouble and no end."""
+        """Look once. What passed is remembered as done; a store that cannot be read is an obstacle and no end."""
         if self._turn:
             self._id, self._last, self._turn = None, Glance(None), False
         try:
             section = self._look()
         except Problem as problem:
-            return self._in_trouble(problem)
+            return self._hindered(problem)
         except OSError as error:  # a folder that goes while it is read, a full disk, …
-            return self._in_trouble(refused(error, "mend that; I go on looking"))
+            return self._hindered(refused(error, "mend that; I go on looking"))
         before = self._last.section
         known = {check.id: check.state is State.PASSED for check in before.checks} if before else {}
         self._last = Glance(
@@ -90,8 +90,8 @@ class Watch:
                 progress.remember(self.here.folder, lambda known: known.with_done(section.checks))
         return self._last
 
-    def _in_trouble(self, problem: Problem) -> Glance:
-        self._last = replace(self._last, passed=(), lost=(), trouble=Trouble(problem.cause, problem.next_step))
+    def _hindered(self, problem: Problem) -> Glance:
+        self._last = replace(self._last, passed=(), lost=(), obstacle=Obstacle(problem.cause, problem.next_step))
         return self._last
 
     def go_on(self) -> None:
@@ -112,7 +112,7 @@ class Watch:
             now = time.monotonic()
             if news:
                 changed, stirred = True, now
-            untold = changes.blind or shown.trouble or self._file is None
+            untold = changes.blind or shown.obstacle or self._file is None
             if now >= earliest and (changed or self._turn or (untold and now >= latest)):
                 changed = False
                 begun = time.process_time()

@@ -37,12 +37,12 @@ class _Teller:
     def tell(self, glance: Glance) -> None:
         """Say what is new since the last time."""
         before, self._said = self._said, glance
-        if glance.trouble:
-            if glance.trouble != before.trouble:
-                self._event(glance.trouble.cause, State.ERROR)
-                self._page.put(glance.trouble.next_step, margin=f"{_INDENT}Next: ")
+        if glance.obstacle:
+            if glance.obstacle != before.obstacle:
+                self._event(glance.obstacle.cause, State.ERROR)
+                self._page.put(glance.obstacle.next_step, margin=f"{_INDENT}Next: ")
             return
-        if before.trouble:
+        if before.obstacle:
             self._event("It can be read again.", State.PASSED)
         section = glance.section
         if section is None:

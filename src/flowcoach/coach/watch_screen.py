@@ -6,9 +6,10 @@ import asyncio
 import signal
 import subprocess
 import threading
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -22,7 +23,6 @@ from textual.widgets import Footer, ProgressBar, RichLog, Static
 
 from flowcoach import course
 from flowcoach.coach import hints, progress, scripts
-from flowcoach.coach.listing import listing
 from flowcoach.coach.watch import Glance, Watch
 from flowcoach.problem import Problem, refused
 from flowcoach.report.text import STYLES, clean, details, lines, plural, score
@@ -85,9 +85,9 @@ class Screen(App[None]):
     #bar Bar { width: 1fr; }
     #points { width: auto; padding-left: 1; }
     #body { padding: 1; }
-    #steps, #passed, #trouble { height: auto; margin-bottom: 1; }
+    #steps, #passed, #obstacle { height: auto; margin-bottom: 1; }
     #step { height: auto; border-left: outer $primary; padding: 0 1; margin-bottom: 1; }
-    #trouble { border-left: outer $error; padding: 0 1; }
+    #obstacle { border-left: outer $error; padding: 0 1; }
     #passed { border-left: outer $success; padding: 0 1; }
     #log { height: 10; border-top: solid $primary; padding: 0 1; }
     Listed VerticalScroll { padding: 1 2; background: $surface; }
@@ -117,7 +117,7 @@ class Screen(App[None]):
             yield ProgressBar(id="bar", show_eta=False, show_percentage=False)
             yield Static("", id="points", markup=False)
         with VerticalScroll(id="body"):
-            yield Static(id="trouble", markup=False)
+            yield Static(id="obstacle", markup=False)
             yield Static(id="passed", markup=False)
             yield Static(id="step", markup=False)
             yield Static(id="steps", markup=False)
@@ -126,7 +126,7 @@ class Screen(App[None]):
 
     def on_mount(self) -> None:
         """Begin to watch."""
-        for id in ("#trouble", "#step", "#passed", "#log"):
+        for id in ("#obstacle", "#step", "#passed", "#log"):
             self.query_one(id).display = False
         self._end_when_told()
         # A daemon: a look at a locked store takes seconds, and nobody waits for it to quit.
@@ -169,8 +169,8 @@ class Screen(App[None]):
         self._draw()
 
     def _draw(self) -> None:
-        trouble, section = self._glance.trouble, self._glance.section
-        self._put("#trouble", _paragraphs(trouble.cause, f"Next: {trouble.next_step}") if trouble else None)
+        obstacle, section = self._glance.obstacle, self._glance.section
+        self._put("#obstacle", _paragraphs(obstacle.cause, f"Next: {obstacle.next_step}") if obstacle else None)
         if section is None:
             return
         self.query_one("#title", Static).update(Text(f"{section.id} {clean(section.title)}"))
@@ -183,6 +183,10 @@ class Screen(App[None]):
         seen = progress.read(self._watch.here.folder).hints.get(check.id, 0)
         whole = f"All steps of {section.id} hold. Well done; n goes on."
         finished = self._glance.finished and not self._shown
+        if obstacle:  # what is drawn below is how it was before: neither praise it nor ask for more
+            self._put("#step", Text("As it was when the store could be read:"))
+            self._put("#passed", None)
+            return
         self._put("#step", Text(whole) if finished else step(check, number, len(section.checks), seen))
         self._put("#passed", passed(self._told[-1]) if self._told else None)
 
@@ -233,7 +237,7 @@ class Screen(App[None]):
         except (Problem, OSError) as error:
             self._warn(error)
             return
-        self.push_screen(Listed(overview(listing(course.select(()), result, progress.read(here.folder)))))
+        self.push_screen(Listed(overview(result.sections)))
 
     def action_run(self) -> None:
         """Run the section's script, and show what it says."""
@@ -311,19 +315,12 @@ def passed(check: CheckResult) -> Text:
     return text.append("\n").append_text(_paragraphs(check.why)) if check.why else text
 
 
-def overview(listed: list[dict[str, Any]]) -> Group:
+def overview(sections: Sequence[SectionResult]) -> Group:
     """All sections with their points and steps."""
     parts: list[RenderableType] = []
-    for section in listed:
-        points = score(
-            sum(check["earned"] for check in section["checks"]),
-            sum(check["points"] for check in section["checks"] if not check["bonus"]),
-        )
-        parts.append(Text(f"{section['id']} {clean(section['title'])}: {points}", style="bold"))
-        table = Table.grid(padding=(0, 1))
-        for number, check in enumerate(section["checks"], start=1):
-            _row(table, " ", State(check["state"]), number, check["title"])
-        parts += [table, Text()]
+    for section in sections:
+        points = score(section.points, section.max_points)
+        parts += [Text(f"{section.id} {clean(section.title)}: {points}", style="bold"), steps(section, None), Text()]
     return Group(*parts)
 
 
