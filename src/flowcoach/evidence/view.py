@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import heapq
 import re
 from collections.abc import Iterator
@@ -27,8 +28,7 @@ from flowcoach.evidence.stores import Store
 
 FINISHED = ("FINISHED",)
 _COPIES = 5  # copies of copies that are followed to where they came from
-_SLIPS = 2  # characters in which a misspelt name differs …
-_LONG = 6  # … if it has as many: of two short names each is a name of its own
+_SLIP = 0.88  # how like two names are of which one is misspelt: a letter or two in a dozen, none in four
 
 
 @dataclass(frozen=True)
@@ -404,27 +404,18 @@ def _copied_from(version: ModelVersion) -> tuple[str, str] | None:
 
 
 def _near(name: str, others: list[str]) -> str:
-    """What to try when a name that is there is a slip of the pen for the one that was looked for; "" when none is."""
-    near = min(
-        (other for other in others if _slipped(name, other)), key=lambda other: _edits(name, other), default=None
-    )
-    return "" if near is None else f"“{near}” is nearly it: to MLflow it is another name. Write it exactly as “{name}”"
+    """What to try when a name that is there is a slip of the pen for the one that was looked for; "" when none is.
+
+    Case, blanks, - and _ count for nothing.
+    """
+    plain = {_plain(other): other for other in reversed(others)}
+    for near in difflib.get_close_matches(_plain(name), plain, n=1, cutoff=_SLIP):
+        return f"“{plain[near]}” is nearly it: to MLflow it is another name. Write it exactly as “{name}”"
+    return ""
 
 
-def _slipped(name: str, other: str) -> bool:
-    """Whether two names differ by case, blanks, - and _ alone, or (long ones) by at most two characters."""
-    name, other = (re.sub(r"[\s_-]", "", one).casefold() for one in (name, other))
-    return name == other or (len(name) >= _LONG and _edits(name, other) <= _SLIPS)
-
-
-def _edits(one: str, other: str) -> int:
-    """How many characters have to be put in, taken out or changed to make one text of the other (Levenshtein)."""
-    row = list(range(len(other) + 1))
-    for at, left in enumerate(one, 1):
-        above, row = row, [at]
-        for column, right in enumerate(other, 1):
-            row.append(min(above[column] + 1, row[-1] + 1, above[column - 1] + (left != right)))
-    return row[-1]
+def _plain(name: str) -> str:
+    return re.sub(r"[\s_-]", "", name).casefold()
 
 
 def _ghost(version: ModelVersion) -> NotFound:
