@@ -73,7 +73,8 @@ def open_exercise(browser: WebDriver, address: str) -> None:
     """Open the exercise, wait for its kernel, and select its first cell."""
     browser.get(f"{address}/tree/exercises/{EXERCISE}/exercise.ipynb")
     _wait(browser).until(lambda page: page.find_elements(By.CSS_SELECTOR, IDLE))
-    browser.find_element(By.CSS_SELECTOR, ".jp-Notebook .jp-Cell").click()
+    # JupyterLab draws its cells anew while the notebook settles, maybe between finding one and the click.
+    _wait(browser).until(lambda page: page.find_element(By.CSS_SELECTOR, ".jp-Notebook .jp-Cell").click() is None)
 
 
 def run_next_cell(browser: WebDriver) -> None:
