@@ -12,6 +12,7 @@ import click
 from flowcoach import __version__, course, workspace
 from flowcoach.cli.manner import (
     Sections,
+    new_console,
     quoted,
     remember,
     show,
