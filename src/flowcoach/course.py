@@ -145,11 +145,11 @@ def examine(names: Sequence[str], evidence: Evidence) -> Result:
             SectionResult(found.id, found.title, run_checks(checks, evidence)) for found, checks in select(names)
         ),
         stores=tuple(store.address for store in evidence.stores),
-        warnings=_first(evidence.warnings),
+        warnings=first(evidence.warnings),
     )
 
 
-def _first(warnings: Sequence[str]) -> tuple[str, ...]:
+def first(warnings: Sequence[str]) -> tuple[str, ...]:
     """As many warnings as somebody reads, and how many there are beyond."""
     beyond = len(warnings) - _WARNINGS
     return (*warnings[:_WARNINGS], f"… and {beyond:,} warnings more.") if beyond > 0 else tuple(warnings)

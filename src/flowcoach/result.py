@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 SCHEMA = "flowcoach/result/v1"
+_BRIEF = ("id", "status", "state", "points", "max_points", "message", "evidence", "misconception")
 
 
 class State(StrEnum):
@@ -33,6 +34,7 @@ class CheckResult:
     `message` says why it did not pass (None when it passed); `expected`, `found`, `where` and `advice` make it
     precise. `misconception` names the recognised mistake; then `message` is that mistake's own, and says it all.
     `hints` are the pushes a learner may ask for, in order; `why` is what the skill is good for at work.
+    `status` is the word that a profile has for the verdict, and `evidence` what it saw; of a section both are None.
     """
 
     id: str
@@ -49,6 +51,8 @@ class CheckResult:
     misconception: str | None = None
     hints: tuple[str, ...] = ()
     why: str | None = None
+    status: str | None = None
+    evidence: str | None = None
 
 
 @dataclass(frozen=True)
@@ -123,6 +127,7 @@ class Result:
 
 def to_dict(result: Result) -> dict[str, Any]:
     """The result as plain data, in the form that `schema/result-v1.json` describes."""
+    brief = [_brief(check) for check in result.checks if check.status is not None]
     return {
         "schema": SCHEMA,
         "flowcoach": result.flowcoach,
@@ -140,14 +145,22 @@ def to_dict(result: Result) -> dict[str, Any]:
                 "title": section.title,
                 "points": section.points,
                 "max_points": section.max_points,
-                "checks": [
-                    {**asdict(check), "state": check.state.value, "hints": list(check.hints)}
-                    for check in section.checks
-                ],
+                "checks": [_check(check) for check in section.checks],
             }
             for section in result.sections
         ],
+        **({"checks": brief} if brief else {}),
     }
+
+
+def _check(check: CheckResult) -> dict[str, Any]:
+    return {**asdict(check), "state": check.state.value, "hints": list(check.hints)}
+
+
+def _brief(check: CheckResult) -> dict[str, Any]:
+    """A profile's check in short, for whoever compares many homeworks."""
+    data = _check(check)
+    return {key: data[key] for key in _BRIEF}
 
 
 def from_dict(data: dict[str, Any]) -> Result:

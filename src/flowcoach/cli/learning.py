@@ -26,8 +26,9 @@ from flowcoach.result import Obstacle, Result, State
 @click.argument("names", nargs=-1, type=Sections(steps=True), metavar="[SECTION]...")
 @click.option("--json", "as_json", is_flag=True, help="Write the result as JSON (flowcoach/result/v1) instead.")
 @click.option("--junit", type=click.Path(dir_okay=False, path_type=Path), help="Also write the result as JUnit XML.")
+@click.option("--profile", metavar="NAME", help="Judge the homework of the original course in a folder, as it is.")
 @click.pass_obj
-def check(folder: Path | None, names: tuple[str, ...], as_json: bool, junit: Path | None) -> None:
+def check(folder: Path | None, names: tuple[str, ...], as_json: bool, junit: Path | None, profile: str | None) -> None:
     """Say what holds, what does not, and what to do next.
 
     \b
@@ -35,16 +36,31 @@ def check(folder: Path | None, names: tuple[str, ...], as_json: bool, junit: Pat
     flowcoach check 2.3           one section
     flowcoach check 2.3/trials    one step
     flowcoach check --json 2.3    for machines
+    flowcoach check --profile zoomcamp-2024 FOLDER
     """
     try:
-        here = workspace.find(explicit=folder)
-        result = course.look(names, here.folder, here.store)
+        if profile is not None:
+            result = _look_at_homework(profile, names)
+        else:
+            here = workspace.find(explicit=folder)
+            result = course.look(names, here.folder, here.store)
     except Problem as problem:
         if not as_json and not junit:
             raise
         result = Result(flowcoach=__version__, problem=Obstacle(problem.cause, problem.next_step))
     show(result, as_json=as_json, junit=junit)
     sys.exit(result.exit_code)
+
+
+def _look_at_homework(profile: str, names: tuple[str, ...]) -> Result:
+    from flowcoach import profiles
+
+    if len(names) > 1:
+        raise Problem(
+            f"A profile judges one folder at a time, not {len(names)}.",
+            f"flowcoach check --profile {profile} {names[0]}",
+        )
+    return profiles.look(profile, Path(names[0] if names else "."))
 
 
 @main.command()

@@ -47,7 +47,19 @@ def gather(folder: Path, store: str) -> Evidence:
     Raises Problem when that store cannot be read; other stores in the folder that cannot be read become warnings.
     """
     configured = open_store(store)
-    own = _path(configured)
+    return _gather(folder, configured)
+
+
+def gather_found(folder: Path) -> Evidence:
+    """The evidence of a folder that names no store: all that are found in it, none before the others.
+
+    A store that cannot be read becomes a warning.
+    """
+    return _gather(folder, None)
+
+
+def _gather(folder: Path, configured: Store | None) -> Evidence:
+    own = None if configured is None else _path(configured)
     found = look(folder)
     unread, discovered = list(found.warnings), []
     for path in (*found.databases, *found.file_stores):
@@ -59,7 +71,8 @@ def gather(folder: Path, store: str) -> Evidence:
             continue
         except Problem as problem:
             unread.append(f"{problem.cause} Its runs are left out; {problem.next_step}.")
-    places = [path.parent for one in (configured, *discovered) if (path := _path(one)) is not None]
+    known = discovered if configured is None else [configured, *discovered]
+    places = [path.parent for one in known if (path := _path(one)) is not None]
     return Evidence(
         stores=union(configured, tuple(discovered)),
         configured=configured,

@@ -110,9 +110,9 @@ class Behind:
             return nothing
 
 
-def union(configured: Store, discovered: tuple[Store, ...]) -> tuple[Store, ...]:
+def union(configured: Store | None, discovered: tuple[Store, ...]) -> tuple[Store, ...]:
     """All stores with no run in two of them: the configured one first and whole, then each other behind those."""
-    stores: tuple[Store, ...] = (configured,)
+    stores: tuple[Store, ...] = () if configured is None else (configured,)
     for store in discovered:
         stores = (*stores, Behind(store, stores))
     return stores

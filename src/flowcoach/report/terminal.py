@@ -92,6 +92,8 @@ def _check(page: Page, check: CheckResult, column: int) -> None:
     if check.state in _IN_FULL:
         for label, text in (*details(check), ("check", check.id)):
             page.put(text, margin=f"{_INDENT}{label:<8}  ", margin_style="dim")
+    elif check.evidence:
+        page.put(check.evidence, margin=_INDENT, style="dim")
 
 
 def _summary(result: Result) -> str:
@@ -107,6 +109,8 @@ def _next_step(result: Result) -> str:
     broken = [check for check in result.checks if check.state is State.ERROR]
     if by_state[State.FAILED]:
         first = by_state[State.FAILED][0]
+        if first.status is not None:
+            return f"begin with {first.id}, as it says there; then the same command once more"
         push = f"; for a push, flowcoach hint {first.id}" if first.hints else ""
         return f"work on {first.id}, then flowcoach check {first.id}{push}"
     if broken:
@@ -116,5 +120,7 @@ def _next_step(result: Result) -> str:
         if first.where:
             return f"first what it builds on: flowcoach check {first.where}"
         return f"bring along what is missing, then flowcoach check {first.id}"
+    if any(check.status is not None for check in result.checks):
+        return "all of it holds: nothing is left to do"
     whole = "this step holds" if len(result.checks) == 1 else "all of it holds"
     return f"{whole}; flowcoach alone names the next step"

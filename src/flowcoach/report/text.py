@@ -52,7 +52,10 @@ def lines(text: str) -> list[str]:
 
 def details(check: CheckResult) -> list[tuple[str, str]]:
     """What makes a check's message precise, as labels and lines, in the order they are read."""
-    named = (("expected", check.expected), ("found", check.found), ("where", check.where), ("try", check.advice))
+    named = (
+        *(("status", check.status), ("expected", check.expected), ("found", check.found), ("seen", check.evidence)),
+        *(("where", check.where), ("try", check.advice)),
+    )
     return [(label, clean(text)) for label, text in named if text]
 
 
