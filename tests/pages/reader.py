@@ -79,11 +79,19 @@ class Server:
             subprocess.run(words, capture_output=True, check=False)
             return
         for how in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
-            with suppress(ProcessLookupError, subprocess.TimeoutExpired):
+            with suppress(ProcessLookupError):
                 os.killpg(self.process.pid, how)
-                self.process.wait(timeout=10)
-        with suppress(ProcessLookupError):  # what outlived the one that was waited for
-            os.killpg(self.process.pid, signal.SIGKILL)
+            # All of them: while one still ends a server of its own in good order, the next signal would cut it short.
+            if wait_for(self._is_gone, 10):
+                return
+
+    def _is_gone(self) -> bool:
+        self.process.poll()  # or the one that was started here stays as a name without a process
+        try:
+            os.killpg(self.process.pid, 0)
+        except ProcessLookupError:
+            return True
+        return False
 
 
 @dataclass
