@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import difflib
-import importlib.util
 import sys
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -18,6 +18,7 @@ from flowcoach.evidence.discover import gather_found
 from flowcoach.problem import Problem
 from flowcoach.result import CheckResult, Result, SectionResult, State
 
+_PACKAGE = "flowcoach_profiles"
 NOT_ASKED = "n/a"  # the status of a check that there is nothing to ask of
 
 
@@ -109,9 +110,9 @@ def look(name: str, folder: Path) -> Result:
 
 def judge(profile: Profile, evidence: Evidence) -> tuple[CheckResult, ...]:
     """The verdict on each of the profile's questions. One that breaks is an error of ours."""
-    shared = _shared()
-    work = shared.Work(evidence, profile)
-    return tuple(_ask(question, work, profile) for question in shared.QUESTIONS)
+    checks = _shared()
+    work = checks.Work(evidence, profile)
+    return tuple(_ask(question, work, profile) for question in checks.QUESTIONS)
 
 
 def _ask(question: Question, work: Any, profile: Profile) -> CheckResult:
@@ -154,14 +155,10 @@ def _folder() -> Path:
     return course.root() / "profiles"
 
 
-def _shared() -> ModuleType:
-    """The checks that all profiles share, loaded by path from the installed course."""
-    full = "flowcoach_course.profiles"
-    if full not in sys.modules:
-        spec = importlib.util.spec_from_file_location(full, _folder() / "checks.py")
-        if spec is None or spec.loader is None:
-            raise ImportError("the profiles have no checks.py")
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[full] = module
-        spec.loader.exec_module(module)
-    return sys.modules[full]
+def _shared() -> Any:
+    """The checks that all profiles share, a package of the installed course."""
+    if _PACKAGE not in sys.modules:
+        package = ModuleType(_PACKAGE)
+        package.__path__ = [str(_folder())]
+        sys.modules[_PACKAGE] = package
+    return import_module(f"{_PACKAGE}.checks")
