@@ -292,7 +292,7 @@ def registered(work: Work) -> Finding:
     best = next(iter(work.lowest()), None)
     if models:
         model = models[0]
-        run = best.id if best else "RUN_ID"
+        run, first = (best.id, "") if best else ("RUN_ID", "first score the finalists; then ")
         return Finding(
             "empty model",
             0.5,
@@ -300,8 +300,8 @@ def registered(work: Work) -> Finding:
             f"The registered model “{model.name}” ({work.shown(model.store)}) has a name, but no version, so no model"
             " stands behind it. So it looks when registering stopped half-way, or when the name was made by hand.",
             where=f"registered model “{model.name}”",
-            advice=f'mlflow.register_model("runs:/{run}/model", "{model.name}"), where the last part of the address is'
-            " the name under which that run logged its model",
+            advice=f'{first}mlflow.register_model("runs:/{run}/model", "{model.name}"), where the last part of the'
+            " address is the name under which that run logged its model",
             misconception="name-without-version",
         )
     if best:

@@ -35,6 +35,13 @@ def test_it_carries_every_section_with_its_exercise_and_solution(site: Path) -> 
         assert (carried / "solutions" / section.name / "exercise.py").is_file()
 
 
+def test_it_carries_the_profiles_of_the_original_course(site: Path) -> None:
+    carried = site / "flowcoach" / "_course" / "profiles"
+    assert {path.name for path in carried.iterdir() if path.is_file()} == {
+        path.name for path in (dev.ROOT / "profiles").iterdir() if path.is_file()
+    }
+
+
 def test_it_checks_a_workspace_by_the_course_it_carries(site: Path, prepared: Workspace) -> None:
     program = (
         "import flowcoach, flowcoach.course, sys;"

@@ -92,7 +92,7 @@ def _check(page: Page, check: CheckResult, column: int) -> None:
     if check.state in _IN_FULL:
         for label, text in (*details(check), ("check", check.id)):
             page.put(text, margin=f"{_INDENT}{label:<8}  ", margin_style="dim")
-    elif check.evidence:
+    elif check.evidence and check.state is State.PASSED:
         page.put(check.evidence, margin=_INDENT, style="dim")
 
 
