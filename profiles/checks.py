@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable
 
 from flowcoach.evidence import ModelVersion, Run
 from flowcoach.profiles import NOT_ASKED, Finding, Question
 
-from .names import KNOBS, has_knobs, is_autologged, knobs, test, validation
+from .names import KNOBS, has_knobs, is_autologged, is_nan, is_test_rmse, is_validation_rmse, knobs, test, validation
 from .words import listed, logged, many
 from .work import ENOUGH, FINALISTS, TUNING, Place, Work
 
+_ANY = re.compile("")
 _TRAIN = (
     "in train.py, call mlflow.sklearn.autolog() before `with mlflow.start_run():`, and run python train.py to its end"
 )
@@ -47,9 +49,9 @@ def autolog(work: Work) -> Finding:
             "unfinished",
             0.5,
             f"{many(len(begun), 'autologged run')} in {work.where(begun)}, none finished.",
-            f"Autolog was on, but its run {run.label} is {run.status}: train.py stopped before its end.",
+            f"Autolog was on, but its run {run.label} is {run.status}: train.py did not come to its end.",
             where=work.place_of[run.id].label,
-            advice="run python train.py again and read what it stops at: with a newer scikit-learn,"
+            advice="run python train.py again and read what it stops at: in a newer scikit-learn,"
             " mean_squared_error(…, squared=False) has become root_mean_squared_error(…)",
             misconception="stopped-on-the-way",
         )
@@ -72,7 +74,7 @@ def autolog(work: Work) -> Finding:
         "no",
         0,
         f"No autologged run in {work.stores}.",
-        f"There is no run that autolog wrote in {work.stores}.",
+        f"There is no run that autolog wrote in {work.stores}.{work.deleted(_ANY, is_autologged)}",
         advice=f"{_TRAIN}; {_BRING}",
     )
 
@@ -84,7 +86,7 @@ def _autolog_elsewhere(work: Work, found: list[Run], begun: list[Run]) -> Findin
     return Finding(
         "best-models-only" if finalists_only else "hpo/best-only",
         0.5,
-        f"{many(len(found), 'finished autologged run')}, all in {work.where(found)}.",
+        f"{many(len(found), 'finished autologged run')}, only in {work.where(found)}.",
         f"Autolog works, but every run it wrote is one of {which}; the one of train.py is not in {work.stores}.{also}",
         where=work.where(found),
         advice="if train.py wrote to another store (an mlruns folder, say), bring that along; else run python train.py"
@@ -117,7 +119,7 @@ def hpo(work: Work) -> Finding:
         0,
         f"No tuning experiment in {work.stores}.",
         f"There is no experiment with trials in {work.stores}: runs that log {', '.join(KNOBS)} and the RMSE on the"
-        f" validation month ({work.profile.months[1]}).{work.deleted(TUNING)}",
+        f" validation month ({work.profile.months[1]}).{work.deleted(TUNING, _is_trial)}",
         advice=f"{_TUNE}; {_BRING}",
     )
 
@@ -131,11 +133,12 @@ def _tuned(work: Work, place: Place, trials: list[Run]) -> Finding:
             " A note: register_model.py orders the trials by `metrics.rmse`, which these do not log, and so takes the"
             f" newest five instead of the best: write order_by=['metrics.\"{name}\" ASC'] there, or log it as `rmse`."
         )
+    of_all = f"{many(len(trials), 'finished trial')} of {many(len(place.runs), 'run')}"
     return Finding(
         "yes",
         1,
-        f"{many(len(trials), 'finished trial')} in {place.label} with the four hyper-parameters and `{name}`; the"
-        f" lowest is {low:.4f}{_known(work, 'validation')}.{note}",
+        f"{of_all} in {place.label} with the four hyper-parameters and `{name}`; the lowest is {low:.4f}"
+        f"{_known(work, 'validation')}.{note}",
     )
 
 
@@ -150,7 +153,8 @@ def _without_rmse(place: Place) -> list[Run]:
 
 
 def _no_validation(place: Place, runs: list[Run]) -> Finding:
-    seen = f"{many(len(runs), 'finished trial')} in {place.label}, which log {logged(runs[-1])}."
+    nan = " Their RMSE is NaN, which is no number." if is_nan(runs[-1], is_validation_rmse) else ""
+    seen = f"{many(len(runs), 'finished trial')} in {place.label}, which log {logged(runs[-1])}.{nan}"
     mend = (
         'in hpo.py\'s objective, after predicting the validation month, mlflow.log_metric("rmse", rmse); then python'
         " hpo.py again"
@@ -202,7 +206,8 @@ def _unfinished_search(place: Place) -> Finding:
         f"The tuning was begun: {len(place.trials)} of at least {ENOUGH} finished trials with the four hyper-parameters"
         " and a validation RMSE.",
         where=place.label,
-        advice=f"run python hpo.py again to its end; {_TUNE.partition(';')[0]}",
+        advice="run python hpo.py again, to its end; each trial logs mlflow.log_params(params) and"
+        ' mlflow.log_metric("rmse", rmse)',
     )
 
 
@@ -232,7 +237,7 @@ def best_models(work: Work) -> Finding:
         0,
         f"No run with a test RMSE in {work.stores}.",
         f"There is no run with an RMSE on the test month ({work.profile.months[2]}) in {work.stores}."
-        f"{work.deleted(FINALISTS)}",
+        f"{work.deleted(FINALISTS, test)}",
         advice=advice,
     )
 
@@ -240,9 +245,11 @@ def best_models(work: Work) -> Finding:
 def _unfinished_scoring(work: Work, place: Place) -> Finding:
     seen = f"{many(len(place.runs), 'run')} in {place.label}, none finished with a test RMSE."
     if place.finished:
+        run = place.finished[-1]
+        fault = "is NaN, which is no number" if is_nan(run, is_test_rmse) else "is not among it"
         message = (
-            f"The finished runs in {place.label} log {logged(place.finished[-1])}; the RMSE on the test month"
-            f" ({work.profile.months[2]}) is not among it."
+            f"The finished runs in {place.label} log {logged(run)}; the RMSE on the test month"
+            f" ({work.profile.months[2]}) {fault}."
         )
         advice = 'in register_model.py, mlflow.log_metric("test_rmse", test_rmse); then run it again'
     else:
@@ -271,7 +278,10 @@ def _in_two_stores(work: Work, place: Place) -> Finding | None:
 
 
 def _empty(place: Place, advice: str) -> Finding:
-    trash = f" {many(place.deleted, 'run')} of it were deleted." if place.deleted else ""
+    trash = ""
+    if place.deleted:
+        command = f"mlflow runs restore --run-id {place.deleted[-1].id}"
+        trash = f" {many(len(place.deleted), 'run')} in the trash; `{command}` brings one back."
     return Finding(
         "empty",
         0,
@@ -342,7 +352,7 @@ def registered_is_best(work: Work) -> Finding:
         return Finding(
             "no",
             0,
-            f"{_titled(version)} is registered; no run in {work.stores} logs a test RMSE.",
+            f"{_titled(version, 'Version')} is registered; no run in {work.stores} logs a test RMSE.",
             "A model is registered, but no run here was scored on the test month: nothing tells that it is the best.",
             where=_titled(version),
             advice=f"{_SCORE}, and then registers the one with the lowest `test_rmse`",
@@ -356,7 +366,7 @@ def _best(work: Work, version: ModelVersion, run: Run, sharing: int) -> Finding:
     return Finding(
         "tie" if sharing > 1 else "yes",
         1,
-        f"{_titled(version)} is of {run.label} in {work.place_of[run.id].label}; its test RMSE,"
+        f"{_titled(version, 'Version')} is of {run.label} in {work.place_of[run.id].label}; its test RMSE,"
         f" {run.metric(test(run) or ''):.4f}, is the lowest{shared}.",
     )
 
@@ -368,7 +378,7 @@ def _not_best(work: Work, version: ModelVersion, run: Run | None, best: Run) -> 
         return Finding(
             "no",
             0,
-            f"{_titled(version)} points at {version.source[:200] or 'nothing'}.",
+            f"{_titled(version, 'Version')} points at {version.source[:200] or 'nothing'}.",
             f"The run behind {_titled(version)} {_gone(work, version)}, so it cannot be compared. The lowest test RMSE"
             f" is {low}.",
             where=_titled(version),
@@ -381,7 +391,7 @@ def _not_best(work: Work, version: ModelVersion, run: Run | None, best: Run) -> 
         return Finding(
             "no",
             0,
-            f"{_titled(version)} is of {run.label} in {place.label}.",
+            f"{_titled(version, 'Version')} is of {run.label} in {place.label}.",
             f"Registered is {what}, {run.label} in {place.label}, which was not scored on the test month. The lowest"
             f" test RMSE is {low}.",
             where=_titled(version),
@@ -390,7 +400,7 @@ def _not_best(work: Work, version: ModelVersion, run: Run | None, best: Run) -> 
             misconception="a-trial-instead-of-a-finalist" if place.is_tuning else "",
         )
     value = run.metric(name)
-    seen = f"{_titled(version)} is of {run.label} in {place.label}; its test RMSE is {value:.4f}."
+    seen = f"{_titled(version, 'Version')} is of {run.label} in {place.label}; its test RMSE is {value:.4f}."
     earlier = [one for one in _versions(work, version) if work.run_of(one) in work.lowest(run)]
     before = f" Version {earlier[-1].version} had it right." if earlier else ""
     advice = f'{mend}; in register_model.py, order_by=["metrics.{name} ASC"]'
@@ -425,8 +435,12 @@ QUESTIONS = (
 )
 
 
-def _titled(version: ModelVersion) -> str:
-    return f"version {version.version} of “{version.name}”"
+def _is_trial(run: Run) -> bool:
+    return has_knobs(run) and validation(run) is not None
+
+
+def _titled(version: ModelVersion, noun: str = "version") -> str:
+    return f"{noun} {version.version} of “{version.name}”"
 
 
 def _versions(work: Work, version: ModelVersion) -> tuple[ModelVersion, ...]:

@@ -30,6 +30,11 @@ def is_test_rmse(metric: str) -> bool:
     return _is_rmse(metric) and bool(re.search(r"\btest|(?<!la)test\b", _plain(metric)))
 
 
+def is_nan(run: Run, fits: Callable[[str], bool]) -> bool:
+    """Whether the run has a metric that is called so, but not a number."""
+    return any(fits(name) and not run.has_metric(name) for name in run.metrics)
+
+
 def is_autologged(run: Run) -> bool:
     """Whether autolog wrote the run, by the signs that it leaves in MLflow 1.26 to 3.17."""
     signs = ("estimator_class", "estimator_name", "mlflow.autologging")

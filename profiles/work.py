@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -25,13 +26,13 @@ _MOST = 20_000  # runs of one experiment that are looked at
 class Place:
     """An experiment of one store: another store may have one of the same name and of a different kind.
 
-    `store` is how messages name the store; `runs` are those that were not deleted, `deleted` is how many were.
+    `store` is how messages name the store; `runs` are those that were not deleted, `deleted` those that were.
     """
 
     record: ExperimentRecord
     store: str
     runs: tuple[Run, ...]
-    deleted: int
+    deleted: tuple[Run, ...]
 
     @property
     def label(self) -> str:
@@ -90,9 +91,10 @@ class Work:
     def _place(self, record: ExperimentRecord) -> Place:
         store, here = record.store, (record.id,)
         if store is None:
-            return Place(record, "", (), 0)
+            return Place(record, "", (), ())
         runs = store.runs(RunQuery(experiment_ids=here, limit=_MOST))
-        return Place(record, self.shown(store), tuple(runs), store.count(RunQuery(experiment_ids=here, deleted=True)))
+        deleted = store.runs(RunQuery(experiment_ids=here, limit=_MOST, deleted=True))
+        return Place(record, self.shown(store), tuple(runs), tuple(deleted))
 
     @cached_property
     def finalists(self) -> tuple[Place, ...]:
@@ -143,16 +145,24 @@ class Work:
         sqlite = store is not None and store.address.startswith("sqlite:")
         return f"{'sqlite:///' if sqlite else ''}{self.shown(store)}"
 
-    def deleted(self, named: re.Pattern[str]) -> str:
-        """A sentence for the first deleted experiment that is called like this, with what brings it back; else ""."""
+    def deleted(self, named: re.Pattern[str], fits: Callable[[Run], object]) -> str:
+        """A sentence for a deleted run that fits, or else a deleted experiment that is called like this; "" for none.
+
+        It says what to type to bring it back.
+        """
+        for place in self.places:
+            for run in filter(fits, reversed(place.deleted)):
+                command = f"mlflow runs restore --run-id {run.id}"
+                return f" The run {run.label} in {place.label} was deleted: {self._to_type(command, place.record)}."
         for one in self._records:
             if not one.active and named.search(one.name):
-                return (
-                    f" “{one.name}” ({self.shown(one.store)}) was deleted; if your runs are in it,"
-                    f" `mlflow experiments restore --experiment-id {one.id}` with"
-                    f" MLFLOW_TRACKING_URI={self.address(one.store)} brings them back."
-                )
+                command = f"mlflow experiments restore --experiment-id {one.id}"
+                where = f"“{one.name}” ({self.shown(one.store)})"
+                return f" The experiment {where} was deleted. If your runs are in it: {self._to_type(command, one)}."
         return ""
+
+    def _to_type(self, command: str, record: ExperimentRecord) -> str:
+        return f"`{command}`, with MLFLOW_TRACKING_URI={self.address(record.store)}, brings it back"
 
     @property
     def stores(self) -> str:

@@ -243,7 +243,7 @@ def test_the_terminal_shows_what_was_seen_and_what_to_do(tmp_path: Path) -> None
     Homework(tmp_path / "mlflow.db").tune()
     shown = " ".join(run("zoomcamp-2023", str(tmp_path)).stdout.split())
     assert "zoomcamp-2023 MLOps Zoomcamp 2023, homework 2: 2 of 10 points" in shown
-    assert "6 finished trials in “random-forest-hyperopt” (mlflow.db)" in shown
+    assert "6 finished trials of 6 runs in “random-forest-hyperopt” (mlflow.db)" in shown
     assert "status no" in shown
     assert "Next: begin with autolog" in shown
 
