@@ -95,9 +95,9 @@ def look(name: str, folder: Path) -> Result:
         raise Problem(cause, f"name the folder of the homework: {step}")
     evidence = gather_found(folder.resolve())
     try:
-        if evidence.unread and not evidence.stores:
-            raise Problem(evidence.unread[0], "mend that store, or bring a copy that can be read; then look again")
         checks = judge(profile, evidence)
+        if evidence.warnings and not any(store.experiments() for store in evidence.stores):  # each has a Default
+            raise Problem(evidence.warnings[0], "bring a store that can be read; then the same command once more")
         return Result(
             flowcoach=__version__,
             sections=(SectionResult(name, profile.title, checks),),

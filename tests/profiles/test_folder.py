@@ -151,11 +151,15 @@ def test_what_is_missing_beside_a_damaged_store_is_said_with_that(tmp_path: Path
     assert "see the warnings" in (check.message or "")
 
 
-def test_a_damaged_store_alone_cannot_be_judged(tmp_path: Path) -> None:
-    Homework(tmp_path / "mlflow.db").tune()
-    (tmp_path / "mlflow.db").write_bytes((tmp_path / "mlflow.db").read_bytes()[:3000])
+@pytest.mark.parametrize("page", [1, 2], ids=["from-the-start", "further-on"])
+def test_a_damaged_store_alone_cannot_be_judged(whole: Path, page: int) -> None:
+    content = bytearray((whole / "mlflow.db").read_bytes())
+    tables = range(100, 4096) if page == 1 else range(4096, len(content))
+    for place in tables:
+        content[place] = 7
+    (whole / "mlflow.db").write_bytes(content)
     with pytest.raises(Problem, match="is damaged"):
-        profiles.look("zoomcamp-2024", tmp_path)
+        profiles.look("zoomcamp-2024", whole)
 
 
 def test_a_store_that_is_being_written_is_read(whole: Path) -> None:
