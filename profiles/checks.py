@@ -189,12 +189,14 @@ def _unfinished_search(place: Place) -> Finding:
     )
     figures = [run for run in place.finished if validation(run)]
     if figures and not any(map(has_knobs, place.finished)):
+        missing = [f"`{knob}`" for knob in KNOBS if knob not in figures[-1].params]
         return Finding(
             "unfinished",
             0.25,
             seen,
-            f"{many(len(figures), 'finished run')} log an RMSE, but not the four hyper-parameters ({', '.join(KNOBS)})"
-            " that gave it: nobody can train the best one again, and register_model.py stops at `max_depth`.",
+            f"{many(len(figures), 'finished run')} log an RMSE, but not all four hyper-parameters that gave it:"
+            f" {listed(missing)} {'is' if len(missing) == 1 else 'are'} missing. Nobody can train the best one again,"
+            " and register_model.py stops there.",
             where=place.label,
             advice="in hpo.py's objective, mlflow.log_params(params) inside the run; then python hpo.py again",
             misconception="no-hyper-parameters",
