@@ -108,7 +108,7 @@ def hpo(work: Work) -> Finding:
     begun = next((place for place in searches if place.named_tuning and place.runs), None)
     if begun:
         return _unfinished_search(begun)
-    both = next((place for place in searches if len(place.trials) >= ENOUGH), None)
+    both = next((place for place in work.places if len(place.trials) >= ENOUGH and not place.surely_finalists), None)
     if both:  # each is scored on the test month at once
         return _tuned(work, both, list(both.trials))
     empty = next((place for place in searches if place.named_tuning), None)

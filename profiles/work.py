@@ -59,21 +59,22 @@ class Place:
         """Whether it is called as tuning experiments are."""
         return bool(TUNING.search(self.record.name))
 
-    @cached_property
-    def named_finalists(self) -> bool:
-        """Whether it is called as experiments of the best models are. “best-parameters” full of trials is none."""
-        name = self.record.name
-        if self.named_tuning or not FINALISTS.search(name):
-            return False
-        return bool(self.scored or _SURELY_FINALISTS.search(name)) or not self._varies
+    @property
+    def surely_finalists(self) -> bool:
+        """Whether its name leaves no doubt that it is of the best models."""
+        return bool(_SURELY_FINALISTS.search(self.record.name)) and not self.named_tuning
 
     @property
-    def is_tuning(self) -> bool:
-        """Whether it is a tuning experiment beyond doubt: by its name, or by trials that differ in what they try."""
-        return self.named_tuning or (not self.named_finalists and self._varies)
+    def named_finalists(self) -> bool:
+        """Whether it is called as experiments of the best models are; “best” alone does not do against its runs."""
+        called = bool(FINALISTS.search(self.record.name)) and not self.named_tuning
+        return self.surely_finalists or (called and (bool(self.scored) or not self.finished))
 
     @cached_property
-    def _varies(self) -> bool:
+    def is_tuning(self) -> bool:
+        """Whether it is a tuning experiment beyond doubt: by its name, or by trials that differ in what they try."""
+        if self.named_tuning or self.named_finalists:
+            return self.named_tuning
         return len({knobs(run) for run in self.trials if not test(run)}) >= ENOUGH
 
 

@@ -55,6 +55,7 @@ AUTOLOG_STORIES: dict[str, tuple[str, list[Story]]] = {
         [lambda it: it.train(test_rmse=5.6), lambda it: it.score(5.5)],
     ),
     "in Default": ("yes", [lambda it: it.train("Default")]),
+    "in an experiment called my-best": ("yes", [lambda it: it.train("my-best")]),
     "in an experiment called research": ("yes", [lambda it: it.train("research")]),
     "a failed attempt, then a good one": ("yes", [lambda it: it.train(status="FAILED"), lambda it: it.train()]),
     "only finalists": ("best-models-only", [lambda it: it.score(5.5)]),
@@ -127,6 +128,15 @@ HPO_STORIES: dict[str, tuple[str, list[Story]]] = {
         [
             lambda it: [
                 it.run("x", params={**KNOBS, "max_depth": str(n)}, metrics={"rmse": 5.4, "test_rmse": 5.5})
+                for n in range(6)
+            ]
+        ],
+    ),
+    "called best, every trial scored too": (
+        "yes",
+        [
+            lambda it: [
+                it.run("best-params", params={**KNOBS, "max_depth": str(n)}, metrics={"rmse": 5.4, "test_rmse": 5.5})
                 for n in range(6)
             ]
         ],
