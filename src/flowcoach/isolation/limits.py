@@ -20,6 +20,8 @@ class Ended(StrEnum):
     TIME = "time"
     MEMORY = "memory"
     DISK = "disk"
+    PROCESSES = "processes"
+    MACHINE = "machine"
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,7 @@ class Limits:
     memory: int = 3 * 2**30
     disk: int = 2**29
     files: int = 10_000
-    processes: int = 64
+    processes: int = 256
     output: int = 2**16
 
 
@@ -62,6 +64,10 @@ class Finished:
             return f"it took more than {limits.memory / 2**20:,.0f} MB of memory"
         if self.ended is Ended.DISK:
             return f"it wrote more than {limits.disk / 2**20:,.0f} MB or {limits.files:,} files"
+        if self.ended is Ended.PROCESSES:
+            return f"it started more than {limits.processes:,} processes"
+        if self.ended is Ended.MACHINE:
+            return "this machine was about to run out of memory or disk meanwhile"
         last = self.output.strip().splitlines()[-1:] or ["it said nothing"]
         return f"it ended with exit code {self.code}: {last[0][:300]}"
 

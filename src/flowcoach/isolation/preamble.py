@@ -28,7 +28,7 @@ def main() -> None:
                 least = value if most == resource.RLIM_INFINITY else min(value, most)
                 resource.setrlimit(kind, (least, least))
         os.execv(sys.argv[2], sys.argv[2:])
-    except OSError as error:
+    except (OSError, ValueError) as error:
         print(f"could not be started with limits: {error}", file=sys.stderr)  # noqa: T201
         sys.exit(126)
 

@@ -14,6 +14,8 @@ class NoResult(Exception):
 
 def read_result(folder: Path, name: str, *, most: int = 2**26) -> bytes:
     """The bytes of the plain file `name` in `folder`. Raises NoResult for anything else, and for more than `most`."""
+    if Path(name).name != name:  # a folder on the way may be a link
+        raise ValueError(f"{name!r} is not the name of a file in the folder itself")
     flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     try:
         with closing(os.fdopen(os.open(folder / name, flags), "rb")) as file:

@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 import uuid
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import IO
+from typing import TYPE_CHECKING
 
 from flowcoach.isolation import sandbox
 from flowcoach.isolation.limits import USUAL, Ended, Finished, Limits, Trust
+from flowcoach.isolation.printed import Listener
+from flowcoach.isolation.usage import is_full, reached
+
+if TYPE_CHECKING:
+    import psutil
 
 _MARK = "FLOWCOACH_ISOLATED"  # carries an id that everything which a command starts inherits
 _LOOK_EVERY = 0.05  # seconds
+_END_WITHIN = 5  # seconds
 _KEPT = ("SYSTEMROOT", "WINDIR", "COMSPEC", "PATHEXT", "TEMP", "TMP")  # without these, Windows starts no program
 _PREAMBLE = Path(__file__).with_name("preamble.py")
 
@@ -39,61 +45,59 @@ def run(
     program needs. It has no input. When it ends, by itself or by a limit, everything it started is gone. Raises
     NotIsolated where this machine cannot do it.
     """
-    folder = folder.resolve()
+    folder = folder.absolute()
     mark = uuid.uuid4().hex
-    inherited = {**_environment(folder, trust), **(environment or {}), _MARK: mark}
-    words = _words(command, folder, trust, limits, readable, inherited)
     process = subprocess.Popen(
-        words,
+        _words(command, folder, trust, limits, readable),
         cwd=folder,
-        env=inherited,
+        env={**_environment(folder, trust), **(environment or {}), _MARK: mark},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         start_new_session=os.name == "posix",
     )
     assert process.stdout is not None
-    listener = _Listener(process.stdout, limits.output)
+    listener = Listener(process.stdout, limits.output)
     listener.start()
-    ended = Ended.BY_ITSELF
     try:
         ended = _watch(process, folder, limits)
     finally:
         _end(process, mark, trust)
-        listener.join(timeout=5)  # a process that got away may still hold the other end
+        listener.join(_END_WITHIN)  # a process that got away may still hold the other end
+        if not listener.is_alive():
+            process.stdout.close()
+    if is_full(folder, limits):
+        ended = Ended.DISK
+        _empty(folder)
     return Finished(process.returncode, listener.text, ended)
 
 
-def _words(
-    command: Sequence[str],
-    folder: Path,
-    trust: Trust,
-    limits: Limits,
-    readable: Sequence[Path],
-    environment: Mapping[str, str],
-) -> list[str]:
+def _words(command: Sequence[str], folder: Path, trust: Trust, limits: Limits, readable: Sequence[Path]) -> list[str]:
     """The whole command line: sandbox, limits, command."""
+    before = sandbox.wrapped(folder, readable) if trust is Trust.FOREIGN else []
     if os.name != "posix":
-        return sandbox.wrapped(folder, readable, environment) if trust is Trust.FOREIGN else list(command)
+        return list(command)
     given: dict[str, int | str] = {"folder": str(folder), "RLIMIT_CORE": 0, "RLIMIT_FSIZE": limits.disk}
-    given["RLIMIT_AS"] = 4 * limits.memory  # addresses, of which libraries take many and use few
-    if trust is Trust.OWN:
-        return [sys.executable, "-I", "-S", str(_PREAMBLE), json.dumps(given), *command]
-    before = sandbox.wrapped(folder, readable, environment)
-    if (uid := sandbox.nobody()) is not None:
+    given["RLIMIT_NOFILE"] = 1024
+    # A second end, should nobody be left to watch: all cores at work for all the time.
+    given["RLIMIT_CPU"] = math.ceil(limits.seconds) * (os.cpu_count() or 1) + 1
+    if sys.platform.startswith("linux"):
+        given["RLIMIT_AS"] = 4 * limits.memory  # addresses, of which libraries take many and use few
+    uid = sandbox.nobody() if trust is Trust.FOREIGN else None
+    if uid is not None:
         _give(folder, uid)
         given["uid"] = uid
-    given["RLIMIT_NPROC"] = limits.processes + (0 if uid is not None else _threads_of_mine())
+    if trust is Trust.FOREIGN:
+        given["RLIMIT_NPROC"] = limits.processes + (0 if uid or sandbox.counts_alone() else _threads_of_mine())
     return [*before, sys.executable, "-I", "-S", str(_PREAMBLE), json.dumps(given), *command]
 
 
 def _environment(folder: Path, trust: Trust) -> dict[str, str]:
     """The little that every program needs: no token, no address, nobody's name."""
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.defpath])
     kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
     return {
         **kept,
-        "PATH": path,
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.defpath]),
         "HOME": sandbox.HOME if trust is Trust.FOREIGN else str(folder),
         "USER": "learner",
         "LOGNAME": "learner",
@@ -120,46 +124,15 @@ def _watch(process: subprocess.Popen[bytes], folder: Path, limits: Limits) -> En
     import psutil
 
     deadline = time.monotonic() + limits.seconds
-    with suppress(psutil.Error):
-        above = psutil.Process(process.pid)
-        while process.poll() is None:
-            if time.monotonic() > deadline:
-                return Ended.TIME
-            if _memory(above) > limits.memory:
-                return Ended.MEMORY
-            if _is_full(folder, limits):
-                return Ended.DISK
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(_LOOK_EVERY)
-    with suppress(subprocess.TimeoutExpired):
-        process.wait(max(0.0, deadline - time.monotonic()))
-    return Ended.DISK if _is_full(folder, limits) else Ended.BY_ITSELF
-
-
-def _memory(above: object) -> int:
-    """The bytes that a process and everything below it hold together."""
-    import psutil
-
-    assert isinstance(above, psutil.Process)
-    total = 0
-    for process in (above, *above.children(recursive=True)):
-        with suppress(psutil.Error):
-            total += process.memory_info().rss
-    return total
-
-
-def _is_full(folder: Path, limits: Limits) -> bool:
-    """Whether more lies in the folder than may; it is looked at while somebody writes into it."""
-    size = count = 0
-    for place, folders, names in os.walk(folder):
-        count += len(folders) + len(names)
-        if count > limits.files:
-            return True
-        for name in names:
-            with suppress(OSError):
-                found = os.lstat(os.path.join(place, name))  # noqa: PTH118
-                size += getattr(found, "st_blocks", 0) * 512 or found.st_size
-    return size > limits.disk
+    above = psutil.Process(process.pid)
+    while True:
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(min(_LOOK_EVERY, max(0.0, deadline - time.monotonic())))
+            return Ended.BY_ITSELF
+        if time.monotonic() >= deadline:
+            return Ended.TIME
+        if limit := reached(above, folder, limits):
+            return limit
 
 
 def _end(process: subprocess.Popen[bytes], mark: str, trust: Trust) -> None:
@@ -172,34 +145,34 @@ def _end(process: subprocess.Popen[bytes], mark: str, trust: Trust) -> None:
     if os.name == "posix":
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)
-    with suppress(ProcessLookupError, PermissionError):
-        process.kill()
+    process.kill()
     process.wait()
-    if trust is Trust.OWN:
-        below += [one for one in psutil.process_iter() if _carries(one, mark)]
-    for one in below:
-        with suppress(psutil.Error):
-            one.kill()
-    deadline = time.monotonic() + 5
-    while any(_lives(one) for one in below) and time.monotonic() < deadline:
+    deadline = time.monotonic() + _END_WITHIN
+    while time.monotonic() < deadline:
+        if trust is Trust.OWN:
+            below += [one for one in psutil.process_iter() if one not in below and _carries(one, mark)]
+        below = [one for one in below if _lives(one)]
+        if not below:
+            return
+        for one in below:
+            with suppress(psutil.Error):
+                one.kill()
         time.sleep(0.01)
 
 
-def _lives(process: object) -> bool:
+def _lives(process: psutil.Process) -> bool:
     """Whether a process still runs; one that has ended may wait long for somebody to take note."""
     import psutil
 
-    assert isinstance(process, psutil.Process)
     with suppress(psutil.Error):
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     return False
 
 
-def _carries(process: object, mark: str) -> bool:
+def _carries(process: psutil.Process, mark: str) -> bool:
     """Whether a process that left its parents was started by the command all the same."""
     import psutil
 
-    assert isinstance(process, psutil.Process)
     try:
         return process.environ().get(_MARK) == mark
     except (psutil.Error, OSError):
@@ -207,7 +180,7 @@ def _carries(process: object, mark: str) -> bool:
 
 
 def _threads_of_mine() -> int:
-    """How many threads this user has now: older kernels count them against a sandbox's limit too."""
+    """How many threads this user has now."""
     import psutil
 
     mine, count = os.getuid(), 0
@@ -218,31 +191,7 @@ def _threads_of_mine() -> int:
     return count
 
 
-class _Listener(threading.Thread):
-    """Reads what a command prints, however much, and keeps the beginning and the end of it."""
-
-    def __init__(self, stream: IO[bytes], most: int) -> None:
-        super().__init__(daemon=True)
-        self.stream = stream
-        self.most = most
-        self.first = bytearray()
-        self.last = bytearray()
-        self.left_out = 0
-
-    def run(self) -> None:
-        """Read to the end."""
-        half = self.most // 2
-        with suppress(OSError, ValueError):
-            while piece := os.read(self.stream.fileno(), 2**16):
-                room = half - len(self.first)
-                self.first += piece[: max(0, room)]
-                self.last += piece[max(0, room) :]
-                if (over := len(self.last) - half) > 0:
-                    del self.last[:over]
-                    self.left_out += over
-
-    @property
-    def text(self) -> str:
-        """What was kept, and how much was not."""
-        between = f"\n… {self.left_out:,} bytes left out …\n".encode() if self.left_out else b""
-        return (bytes(self.first) + between + bytes(self.last)).decode("utf-8", errors="replace")
+def _empty(folder: Path) -> None:
+    """Take away what was too much. `rm` goes down to any depth, where Python's own way of removing gives up."""
+    if os.name == "posix":
+        subprocess.run(["rm", "-rf", "--", *map(str, folder.iterdir())], check=False, capture_output=True)
