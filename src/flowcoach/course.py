@@ -7,13 +7,13 @@ import importlib.util
 import re
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 
 from flowcoach import __version__
 from flowcoach.checks import Check, Harmless, Mistake, run_checks
-from flowcoach.evidence import Evidence
+from flowcoach.evidence import Evidence, Rescorer
 from flowcoach.evidence.discover import gather
 from flowcoach.problem import Problem
 from flowcoach.result import Result, SectionResult
@@ -36,6 +36,16 @@ class Section:
         with (self.folder / "README.md").open(encoding="utf-8") as page:
             heading = page.readline().lstrip("# ").strip()
         return heading.removeprefix(self.id).strip()
+
+    @property
+    def is_homework(self) -> bool:
+        """Whether it is worked as scripts in `homework/`, not as a notebook in `exercises/`."""
+        return self.name.endswith("-homework")
+
+    @property
+    def place(self) -> Path:
+        """Where its exercise lies in a workspace, relative to that; below `root()`, where it is copied from."""
+        return Path("homework") if self.is_homework else Path("exercises", self.name)
 
     @property
     def checks(self) -> tuple[Check, ...]:
@@ -121,15 +131,17 @@ def select(names: Sequence[str]) -> list[tuple[Section, tuple[Check, ...]]]:
     return [(found, tuple(checks)) for found, checks in chosen.values()]
 
 
-def look(names: Sequence[str], folder: Path, store: str) -> Result:
+def look(names: Sequence[str], folder: Path, store: str, *, rescorer: Rescorer | None = None) -> Result:
     """What `flowcoach check` says of the workspace in `folder`, whose store is at the tracking address `store`.
+
+    With a `rescorer`, figures are believed after the logged models gave them again.
 
     Raises Problem for unknown names, before any store is opened, and for a store that cannot be read.
     """
     select(names)
     evidence = gather(folder, store)
     try:
-        return examine(names, evidence)
+        return examine(names, replace(evidence, rescorer=rescorer))
     finally:
         evidence.close()
 

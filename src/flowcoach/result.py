@@ -35,6 +35,7 @@ class CheckResult:
     precise. `misconception` names the recognised mistake; then `message` is that mistake's own, and says it all.
     `hints` are the pushes a learner may ask for, in order; `why` is what the skill is good for at work.
     `status` is the word that a profile has for the verdict, and `evidence` what it saw; of a section both are None.
+    `basis` is what a pass rests on, None where no figure of a model is in play.
     """
 
     id: str
@@ -53,6 +54,7 @@ class CheckResult:
     why: str | None = None
     status: str | None = None
     evidence: str | None = None
+    basis: Basis | None = None
 
 
 @dataclass(frozen=True)
@@ -90,13 +92,18 @@ class Result:
     sections: tuple[SectionResult, ...] = ()
     stores: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
-    basis: Basis = Basis.LOGGED
     problem: Obstacle | None = None
 
     @property
     def checks(self) -> tuple[CheckResult, ...]:
         """All checks of all sections, in order."""
         return tuple(check for section in self.sections for check in section.checks)
+
+    @property
+    def basis(self) -> Basis:
+        """REPRODUCED when the logged models gave every figure that a pass rests on; LOGGED when one was believed."""
+        bases = {check.basis for check in self.checks} - {None}
+        return Basis.REPRODUCED if bases == {Basis.REPRODUCED} else Basis.LOGGED
 
     @property
     def points(self) -> float:
@@ -154,7 +161,8 @@ def to_dict(result: Result) -> dict[str, Any]:
 
 
 def _check(check: CheckResult) -> dict[str, Any]:
-    return {**asdict(check), "state": check.state.value, "hints": list(check.hints)}
+    basis = check.basis.value if check.basis else None
+    return {**asdict(check), "state": check.state.value, "hints": list(check.hints), "basis": basis}
 
 
 def _brief(check: CheckResult) -> dict[str, Any]:
@@ -184,7 +192,12 @@ def _read(data: dict[str, Any]) -> Result:
             title=section["title"],
             checks=tuple(
                 CheckResult(
-                    **{**check, "state": State(check["state"]), "hints": tuple(check["hints"])},
+                    **{
+                        **check,
+                        "state": State(check["state"]),
+                        "hints": tuple(check["hints"]),
+                        "basis": Basis(check["basis"]) if check["basis"] else None,
+                    },
                 )
                 for check in section["checks"]
             ),
@@ -196,6 +209,5 @@ def _read(data: dict[str, Any]) -> Result:
         sections=sections,
         stores=tuple(data["stores"]),
         warnings=tuple(data["warnings"]),
-        basis=Basis(data["basis"]),
         problem=Obstacle(**data["problem"]) if data["problem"] else None,
     )

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import shutil
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from flowcoach.atomic import write_text
 from flowcoach.evidence import toml
 from flowcoach.evidence.answers import FILE as ANSWERS
 from flowcoach.problem import Problem
 
+T = TypeVar("T")
+
 SETTINGS = "flowcoach.toml"
 MONTHS = ("2023-01", "2023-02", "2023-03")
+_SALT = "flowcoach-1"  # another one gives every learner other variants
 _MONTH = re.compile(r"\d{4}-(0[1-9]|1[0-2])", re.ASCII)
 _EXAMPLES = {
     "learner": 'learner = "your-id"',
@@ -39,7 +43,8 @@ class Workspace:
 
     `learner` seeds which trips are theirs. `address` is the store as the settings write it, relative paths counting
     from the folder. `data` is the folder of the months; `month_names` are training, validation and test month, in
-    this order, as "2023-01"; `trips` is how many trips a synthetic month has.
+    this order, as "2023-01"; `final_name` is one more, which takes no part in choosing ("" when there is none); `trips`
+    is how many trips a synthetic month has.
     """
 
     folder: Path
@@ -48,6 +53,7 @@ class Workspace:
     data: Path
     month_names: tuple[str, ...]
     trips: int
+    final_name: str = ""
 
     @property
     def store(self) -> str:
@@ -65,9 +71,23 @@ class Workspace:
         return (self.folder / "mlartifacts").as_uri()
 
     @property
+    def seed(self) -> int:
+        """The number that picks this learner's trips: the first 32 bits of the SHA-256 of their id."""
+        return int.from_bytes(hashlib.sha256(self.learner.encode()).digest()[:4], "big")
+
+    @property
     def months(self) -> tuple[Path, ...]:
         """The files of the training, validation and test month."""
         return tuple(month_file(self.data, name) for name in self.month_names)
+
+    @property
+    def final(self) -> Path | None:
+        """The file of the month that is measured once, at the very end; None when the settings name none."""
+        return month_file(self.data, self.final_name) if self.final_name else None
+
+    def pick(self, question: str, options: Sequence[T]) -> T:
+        """This learner's own variant of a question: one of the options, which stays the same for good."""
+        return pick(self.learner, question, options)
 
     def answer(self, section: str, **answers: Any) -> None:
         """Write answers into `answers.toml`, leaving all others as they are. The file is replaced in one step.
@@ -88,6 +108,21 @@ class Workspace:
             plain = answer.item() if hasattr(answer, "item") else answer  # a number of numpy's
             table[question] = "" if plain is None else plain
         write_text(path, tomlkit.dumps(document))
+
+
+def pick(learner: str, question: str, options: Sequence[T]) -> T:
+    """The variant of a question that a learner gets: the SHA-256 of salt, learner id and question says which.
+
+    `options` are all variants, in an order that stays.
+    """
+    digest = hashlib.sha256("\0".join((_SALT, learner, question)).encode()).digest()
+    return options[int.from_bytes(digest[:8], "big") % len(options)]
+
+
+def next_month(name: str) -> str:
+    """The month after another: "2024-01" after "2023-12"."""
+    year, month = (int(part) for part in name.split("-"))
+    return f"{year + month // 12}-{month % 12 + 1:02d}"
 
 
 def remove(folder: Path) -> None:
@@ -151,7 +186,8 @@ def load(folder: Path) -> Workspace:
         learner=str(_setting(path, settings, "learner", (str, int), "learner")),
         address=_setting(path, settings, "store", str, "sqlite:///mlflow.db"),
         data=folder / _setting(path, data, "folder", str, "data"),
-        month_names=months,
+        month_names=months[:3],
+        final_name=months[3] if len(months) > 3 else "",
         trips=_setting(path, data, "trips", int, 6000),
     )
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from flowcoach.result import Basis, CheckResult, Obstacle, Result, SectionResult, State
+from flowcoach.result import CheckResult, Obstacle, Result, SectionResult, State
 
 RED = "\x1b[31m"
 HOSTILE = f"calm-owl{RED}[bold]passed[/]</div><script>alert(1)</script>&\x00\x08\u202e\u2028\udc80\ufffe`x`\n✓ passed"
 
 RESULT = Result(
     flowcoach="0.1.0",
-    basis=Basis.LOGGED,
     stores=("sqlite:///home/learner/course/mlflow.db", "sqlite:///home/learner/course/old/mlflow.db"),
     warnings=(f"sqlite:///home/learner/course/{RED}torn.db could not be read: it is not a database.",),
     sections=(

@@ -4,6 +4,7 @@ from flowcoach.checks.check import Check, Misconception, check
 from flowcoach.checks.expect import Failed, expect, expect_some, number
 from flowcoach.checks.mistakes import Harmless, Mistake, harmless, mistake
 from flowcoach.checks.names import misnamed_rmse
+from flowcoach.checks.reproduced import expect_reproduced
 from flowcoach.checks.runner import run_checks
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "Mistake",
     "check",
     "expect",
+    "expect_reproduced",
     "expect_some",
     "harmless",
     "misnamed_rmse",

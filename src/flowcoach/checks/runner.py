@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from flowcoach.checks.check import Check, fill
 from flowcoach.checks.expect import Failed
+from flowcoach.checks.reproduced import Listening
 from flowcoach.evidence import Evidence, NotFound, Unavailable
 from flowcoach.problem import Problem
-from flowcoach.result import CheckResult, State
+from flowcoach.result import Basis, CheckResult, State
 
 _LONGEST = 1000  # characters; our own sentences take a few hundred
 
@@ -53,8 +55,9 @@ def _run(check: Check, evidence: Evidence, done: dict[str, CheckResult]) -> Chec
     if open_needs:
         titles = ", ".join(f"“{need.title}”" for need in open_needs)
         return _result(check, State.SKIPPED, message=f"First: {titles}.", where=open_needs[0].id)
+    listening = Listening(evidence.rescorer)
     try:
-        returned: object = check.body(evidence)
+        returned: object = check.body(replace(evidence, rescorer=listening))
         if returned is not None:  # a bool nobody asserted, or a body with `yield` that never ran
             raise TypeError(f"a check returns nothing, this one a {type(returned).__name__}")
     except (Failed, NotFound) as failure:
@@ -65,7 +68,7 @@ def _run(check: Check, evidence: Evidence, done: dict[str, CheckResult]) -> Chec
         raise
     except Exception as error:
         return _broken(check, error)
-    return _result(check, State.PASSED, points=check.points)
+    return _result(check, State.PASSED, points=check.points, basis=listening.basis)
 
 
 def _failed(check: Check, evidence: Evidence, failure: Failed | NotFound) -> CheckResult:
@@ -116,6 +119,7 @@ def _result(
     where: str | None = None,
     advice: str | None = None,
     misconception: str | None = None,
+    basis: Basis | None = None,
 ) -> CheckResult:
     return CheckResult(
         id=check.id,
@@ -132,6 +136,7 @@ def _result(
         misconception=misconception,
         hints=check.hints,
         why=check.why,
+        basis=basis,
     )
 
 

@@ -16,6 +16,7 @@ from flowcoach.cli.manner import (
     quoted,
     remember,
     show,
+    telling,
 )
 from flowcoach.cli.root import main
 from flowcoach.problem import Problem
@@ -26,9 +27,12 @@ from flowcoach.result import Obstacle, Result, State
 @click.argument("names", nargs=-1, type=Sections(steps=True), metavar="[SECTION]...")
 @click.option("--json", "as_json", is_flag=True, help="Write the result as JSON (flowcoach/result/v1) instead.")
 @click.option("--junit", type=click.Path(dir_okay=False, path_type=Path), help="Also write the result as JUnit XML.")
+@click.option("--rescore", is_flag=True, help="Believe a figure only after its logged model gave it again (seconds).")
 @click.option("--profile", metavar="NAME", help="Judge the homework of the original course in a folder, as it is.")
 @click.pass_obj
-def check(folder: Path | None, names: tuple[str, ...], as_json: bool, junit: Path | None, profile: str | None) -> None:
+def check(
+    folder: Path | None, names: tuple[str, ...], as_json: bool, junit: Path | None, rescore: bool, profile: str | None
+) -> None:
     """Say what holds, what does not, and what to do next.
 
     \b
@@ -36,6 +40,7 @@ def check(folder: Path | None, names: tuple[str, ...], as_json: bool, junit: Pat
     flowcoach check 2.3           one section
     flowcoach check 2.3/trials    one step
     flowcoach check --json 2.3    for machines
+    flowcoach check --rescore 2.7 ask the logged models again
     flowcoach check --profile zoomcamp-2024 FOLDER
     """
     try:
@@ -43,13 +48,26 @@ def check(folder: Path | None, names: tuple[str, ...], as_json: bool, junit: Pat
             result = _look_at_homework(profile, names)
         else:
             here = workspace.find(explicit=folder)
-            result = course.look(names, here.folder, here.store)
+            result = _look(names, here, compute=rescore)
     except Problem as problem:
         if not as_json and not junit:
             raise
         result = Result(flowcoach=__version__, problem=Obstacle(problem.cause, problem.next_step))
     show(result, as_json=as_json, junit=junit)
     sys.exit(result.exit_code)
+
+
+def _look(names: tuple[str, ...], here: workspace.Workspace, *, compute: bool) -> Result:
+    """What holds in the workspace; with `compute`, logged models are asked again, else what they gave before counts."""
+    from flowcoach import rescore
+
+    if not compute:
+        return course.look(names, here.folder, here.store, rescorer=rescore.own(here, compute=False))
+    from flowcoach.coach.scripts import require
+
+    require("pandas", "pyarrow", "psutil", "sklearn", "skops")
+    with telling("Looking at what was logged", steps=2) as say:
+        return course.look(names, here.folder, here.store, rescorer=rescore.own(here, compute=True, say=say))
 
 
 def _look_at_homework(profile: str, names: tuple[str, ...]) -> Result:

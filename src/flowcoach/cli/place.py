@@ -115,7 +115,7 @@ def data(folder: Path | None, download: bool, mirror: str | None) -> None:
 
         for path in coach.write_months(here):
             click.echo(f"made     {path}")
-    for path in here.months:
+    for path in (*here.months, *filter(None, [here.final])):
         click.echo(f"{path.stat().st_size:>9,} bytes  {path}")
 
 
@@ -128,7 +128,7 @@ def _download(here: workspace.Workspace, mirror: str | None) -> None:
     require("requests", "tenacity", "pyarrow")
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
     with Progress(*columns, console=new_console(stderr=True)) as progress:
-        for name in here.month_names:
+        for name in (*here.month_names, *filter(None, [here.final_name])):
             year, month = (int(part) for part in name.split("-"))
             task = progress.add_task(name, total=None)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
@@ -85,10 +84,11 @@ def write_months(made: Workspace) -> list[Path]:
     require("numpy", "pandas", "pyarrow")
     made.data.mkdir(parents=True, exist_ok=True)
     written = []
-    for name, path in zip(made.month_names, made.months, strict=True):
+    for name in (*made.month_names, *filter(None, [made.final_name])):
+        path = workspace.month_file(made.data, name)
         if not path.exists():
             year, month = (int(part) for part in name.split("-"))
-            taxi.write(taxi.month(year, month, trips=made.trips, seed=seed(made.learner)), path)
+            taxi.write(taxi.month(year, month, trips=made.trips, seed=made.seed), path)
             written.append(path)
     return written
 
@@ -101,15 +101,10 @@ def _require_months(paths: Iterable[Path]) -> None:
             )
 
 
-def seed(learner: str) -> int:
-    """The number that picks a learner's trips: the first 32 bits of the SHA-256 of their id."""
-    return int.from_bytes(hashlib.sha256(learner.encode()).digest()[:4], "big")
-
-
 def copy_exercises(made: Workspace) -> None:
     """Copy each section's exercise that the workspace does not have yet, bound to the named kernel."""
     for section in course.sections():
-        target = made.folder / "exercises" / section.name
+        target = made.folder / section.place
         if target.exists():
             continue
         for name, content in fresh_exercise(section).items():
@@ -129,7 +124,7 @@ def begin_at(section: course.Section, made: Workspace) -> None:
 
 def fresh_exercise(section: course.Section) -> dict[str, bytes]:
     """The files of a section's exercise as a workspace gets them, by name: its notebook bound to the named kernel."""
-    source = course.root() / "exercises" / section.name
+    source = course.root() / section.place
     files = {path.name: path.read_bytes() for path in sorted(source.glob("*")) if path.is_file()}
     for name in files:
         if name.endswith(".ipynb"):
@@ -209,6 +204,12 @@ def _claim(folder: Path) -> None:
         raise Problem(f"{folder} cannot be made: {error.strerror}.", "name a folder that you may write to") from error
 
 
+def _final(data: Path | None, months: Sequence[str]) -> list[str]:
+    """The month after the last, for the homework's honest figure; of real months, when its file is there."""
+    name = workspace.next_month(max(months))
+    return [name] if data is None or workspace.month_file(data, name).is_file() else []
+
+
 def _settings(learner: str, data: Path | None, months: Sequence[str], trips: int) -> str:
     import tomlkit
 
@@ -218,8 +219,8 @@ def _settings(learner: str, data: Path | None, months: Sequence[str], trips: int
     document["store"] = "sqlite:///mlflow.db"
     table = tomlkit.table()
     table["folder"] = str(data.resolve()) if data else "data"
-    table["months"] = list(months)
+    table["months"] = [*months, *_final(data, months)]
     table["trips"] = trips
-    table["months"].comment("training, validation, test")  # pyright: ignore[reportAttributeAccessIssue]
+    table["months"].comment("training, validation, test; a fourth for the very end")  # pyright: ignore[reportAttributeAccessIssue]
     document["data"] = table
     return tomlkit.dumps(document)

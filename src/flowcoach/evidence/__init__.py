@@ -2,6 +2,7 @@
 
 from flowcoach.evidence.answers import Answers
 from flowcoach.evidence.artifacts import Artifacts
+from flowcoach.evidence.figures import Figure, Outcome, Rescorer, Verdict
 from flowcoach.evidence.mlmodel import MLmodel
 from flowcoach.evidence.query import Has, Order, RunQuery
 from flowcoach.evidence.records import (
@@ -25,6 +26,7 @@ __all__ = [
     "Evidence",
     "Experiment",
     "ExperimentRecord",
+    "Figure",
     "Has",
     "LoggedModel",
     "MLmodel",
@@ -32,10 +34,13 @@ __all__ = [
     "ModelVersion",
     "NotFound",
     "Order",
+    "Outcome",
     "RegisteredModel",
+    "Rescorer",
     "Run",
     "RunQuery",
     "Runs",
     "Store",
     "Unavailable",
+    "Verdict",
 ]

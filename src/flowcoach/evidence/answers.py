@@ -1,4 +1,7 @@
-"""What a learner concluded, from `answers.toml`: one table a section, one key a question."""
+"""What a learner concluded, from `answers.toml`: one table a section, one key a question.
+
+The homework brings a file of its own, with its questions in it.
+"""
 
 from __future__ import annotations
 
@@ -10,14 +13,16 @@ from flowcoach.evidence import toml
 from flowcoach.evidence.records import NotFound
 
 FILE = "answers.toml"
+HOMEWORK = "homework/answers.toml"
 
 
 @dataclass(frozen=True)
 class Answers:
-    """The answers of a workspace, by section and question. `fault` says why the file could not be read."""
+    """The answers of a workspace, by section and question. `fault` says why `file` could not be read."""
 
     sections: dict[str, dict[str, Any]] = field(default_factory=dict)
     fault: str | None = None
+    file: str = FILE
 
     def get(self, section: str, question: str) -> Any:
         """The answer to one question.
@@ -27,10 +32,10 @@ class Answers:
         where = f"{FILE}, table [“{section}”]"
         if self.fault:
             raise NotFound(
-                f"{FILE} cannot be read: {self.fault}.",
+                f"{self.file} cannot be read: {self.fault}.",
                 expected="valid TOML",
                 found=self.fault,
-                where=FILE,
+                where=self.file,
                 advice='put text in quotes, as in name = "text"',
             )
         answer = self.sections.get(section, {}).get(question)
@@ -47,12 +52,17 @@ class Answers:
 
 def read(folder: Path) -> Answers:
     """Read the answers of the workspace in `folder`; a missing file means no answers yet."""
-    try:
-        tables = toml.read(folder / FILE)
-    except FileNotFoundError:
-        return Answers()
-    except OSError as error:
-        return Answers(fault=error.strerror or str(error))
-    except ValueError as error:
-        return Answers(fault=str(error))
-    return Answers({name: table for name, table in tables.items() if isinstance(table, dict)})
+    sections: dict[str, dict[str, Any]] = {}
+    for file in (HOMEWORK, FILE):
+        try:
+            tables = toml.read(folder / file)
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            return Answers(fault=error.strerror or str(error), file=file)
+        except ValueError as error:
+            return Answers(fault=str(error), file=file)
+        for name, table in tables.items():
+            if isinstance(table, dict):
+                sections[name] = {**sections.get(name, {}), **table}
+    return Answers(sections)

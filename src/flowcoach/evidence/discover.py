@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
+from flowcoach import workspace
 from flowcoach.evidence import answers
 from flowcoach.evidence.artifacts import ROOTS, Shelves, local_path
 from flowcoach.evidence.files import FileStore, is_file_store
@@ -73,13 +74,25 @@ def _gather(folder: Path, configured: Store | None) -> Evidence:
             unread.append(f"{problem.cause} Its runs are left out; {problem.next_step}.")
     known = discovered if configured is None else [configured, *discovered]
     places = [path.parent for one in known if (path := _path(one)) is not None]
+    learner, months = _settings(folder)
     return Evidence(
         stores=union(configured, tuple(discovered)),
         configured=configured,
         answers=answers.read(folder),
         unread=tuple(unread),
         shelves=Shelves(folder.resolve(), tuple(dict.fromkeys(places)), tuple(found.roots)),
+        learner=learner,
+        months=months,
     )
+
+
+def _settings(folder: Path) -> tuple[str, tuple[str, ...]]:
+    """The learner and the months of the workspace in `folder`; nothing of a folder that is none."""
+    try:
+        here = workspace.load(folder)
+    except Problem:
+        return "", ()
+    return here.learner, (*here.month_names, *filter(None, [here.final_name]))
 
 
 def open_store(address: str) -> Store:

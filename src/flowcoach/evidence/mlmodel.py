@@ -33,7 +33,7 @@ class MLmodel:
 
     `flavors` are the ways to load it ("python_function", "sklearn", …) with their settings; `inputs` and `outputs` are
     the signature's columns, None when it has no signature; `requirements` are the lines of its requirements.txt;
-    `input_example` is whether one was saved.
+    `input_example` is whether one was saved; `mlflow_version` wrote it.
     """
 
     flavors: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -41,6 +41,7 @@ class MLmodel:
     outputs: tuple[Column, ...] | None = None
     requirements: tuple[str, ...] = ()
     input_example: bool = False
+    mlflow_version: str = ""
 
     @property
     def serialization_format(self) -> str:
@@ -79,6 +80,7 @@ def read(files: Artifacts) -> MLmodel:
         outputs=_columns(signature.get("outputs")),
         requirements=_requirements(files),
         input_example=bool(found.get("saved_input_example_info")),
+        mlflow_version=_text(found.get("mlflow_version")),
     )
 
 

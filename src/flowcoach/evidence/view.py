@@ -12,6 +12,7 @@ from pathlib import Path
 
 from flowcoach.evidence.answers import Answers
 from flowcoach.evidence.artifacts import Artifacts, Shelves, inside
+from flowcoach.evidence.figures import Rescorer
 from flowcoach.evidence.mlmodel import MLmodel
 from flowcoach.evidence.mlmodel import read as read_mlmodel
 from flowcoach.evidence.query import Has, Order, RunQuery
@@ -195,7 +196,8 @@ class Evidence:
 
     `configured` is the store the workspace names; the others were discovered in its folder, seen behind it
     (`flowcoach.evidence.union`). `unread` says which of those could not be opened, and why; `shelves` is where
-    artifacts may lie.
+    artifacts may lie; `rescorer` re-computes logged figures, where somebody asked for that.
+    `learner` and `months` (training, validation, test, and one for the very end) are those of the workspace's settings.
     """
 
     stores: tuple[Store, ...]
@@ -203,6 +205,9 @@ class Evidence:
     answers: Answers = field(default_factory=Answers)
     unread: tuple[str, ...] = ()
     shelves: Shelves | None = None
+    rescorer: Rescorer | None = None
+    learner: str = ""
+    months: tuple[str, ...] = ()
 
     @property
     def warnings(self) -> tuple[str, ...]:
