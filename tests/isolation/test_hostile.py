@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import os
 import socket
+import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Iterator
+from _thread import interrupt_main
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Timer
 
 import psutil
 import pytest
@@ -48,7 +51,7 @@ class Attack:
         for process in psutil.process_iter():
             with suppress(psutil.Error):
                 if self.word in process.cmdline() and process.status() != psutil.STATUS_ZOMBIE:
-                    found.append(f"{process.pid}: {process.cmdline()[-3:]}")
+                    found.append(" ".join(process.cmdline()))
         return found
 
     @property
@@ -261,6 +264,34 @@ def test_a_sandbox_reaches_nobody(foreign: Attack, tmp_path: Path) -> None:
         for line in lines:
             with pytest.raises(BlockingIOError):
                 line.accept()
+
+
+def test_who_interrupts_flowcoach_interrupts_it_too(attack: Attack) -> None:
+    Timer(0.3, interrupt_main).start()
+    with pytest.raises(KeyboardInterrupt):
+        attack(hostile.SLEEPS)
+
+
+def test_it_does_not_outlive_a_flowcoach_that_was_killed(foreign: Attack) -> None:
+    program = (
+        "import sys; from pathlib import Path; from flowcoach.isolation import Trust, run;"
+        " run(sys.argv[2:], folder=Path(sys.argv[1]), trust=Trust.FOREIGN)"
+    )
+    command = [sys.executable, "-I", "-S", "-c", hostile.SLEEPS, foreign.word]
+    flowcoach = subprocess.Popen([sys.executable, "-c", program, str(foreign.folder), *command])
+    try:
+        wait_until(lambda: any(line.startswith(sys.executable) and "run(" not in line for line in foreign.alive))
+    finally:
+        flowcoach.kill()
+        flowcoach.wait()
+    wait_until(lambda: foreign.alive == [])
+
+
+def wait_until(holds: Callable[[], bool], seconds: float = 20) -> None:
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 @pytest.mark.parametrize("name", ["../result", "/etc/passwd", "a/result", ".."])
