@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 import tempfile
+import textwrap
 from pathlib import Path
 
 from nbgrader.converters import GenerateAssignment
@@ -67,7 +69,43 @@ def build(course: Path, scratch: Path) -> dict[Path, str]:
 def handouts(course: Path) -> dict[Path, str]:
     """The files that a section's exercise brings besides its notebook: path inside `course`, and text."""
     found = sorted(path for path in (course / "solutions").glob("*/*") if path.is_file() and path.stem != "exercise")
-    return {Path("exercises", path.parent.name, path.name): path.read_text(encoding="utf-8") for path in found}
+    made = {}
+    for path in found:
+        text = path.read_text(encoding="utf-8")
+        if path.parent.name.endswith("-homework"):
+            made[Path("homework", path.name)] = with_gaps(text, path.name)
+        else:
+            made[Path("exercises", path.parent.name, path.name)] = text
+    return made
+
+
+def with_gaps(text: str, script: str, only: int | None = None) -> str:
+    """A homework's script with its gaps open: what each asks for stands there, and the script says so when it is run.
+
+    With `only`, just the gap of this number is open, as after work that is not yet done.
+    """
+
+    def opened(gap: re.Match[str]) -> str:
+        if only is not None and int(gap["number"]) != only:
+            return _MARK.sub("", gap[0])
+        indent, asked = gap["indent"], gap["asked"].strip()
+        lines = textwrap.wrap(f"Gap {gap['number']}: {asked}", 110 - len(indent))
+        told = f'print("{script}: gap {gap["number"]} is open, see homework/README.md")'
+        end = f'raise SystemExit("{script}: gap {gap["number"]} is open, see homework/README.md")'
+        return (
+            "".join(f"{indent}# {line}\n" for line in lines)
+            + f"{indent}{end if gap['hard'].startswith('Needed') else told}\n"
+        )
+
+    return _GAP.sub(opened, text)
+
+
+_GAP = re.compile(
+    r"^(?P<indent> *)### BEGIN SOLUTION (?P<hard>Needed gap|Gap) (?P<number>\d+): (?P<asked>.*)\n"
+    r"(?:.*\n)*?(?P=indent)### END SOLUTION\n",
+    re.MULTILINE,
+)
+_MARK = re.compile(r"^ *### (?:BEGIN|END) SOLUTION.*\n", re.MULTILINE)
 
 
 def _holds(path: Path, text: str) -> bool:

@@ -161,7 +161,7 @@ def solution(folder: Path | None, name: str, anyway: bool) -> None:
     from flowcoach.coach import solution as coach
 
     section = course.section(name)
-    cells = coach.read(course.root() / "solutions" / section.name / "exercise.py")
+    cells = coach.of(section)
     if anyway:
         click.echo(
             "What you read here you will not find out by yourself any more. Your points stay what they are.", err=True
@@ -211,7 +211,7 @@ def reset(folder: Path | None, name: str) -> None:
         copy = "copy" if sys.platform == "win32" else "cp"
         for path in sorted(done.backup.iterdir()):
             click.echo(f"yours    {quoted(path)}")
-            target = here.folder / "exercises" / section.name / path.name
+            target = here.folder / section.place / path.name
             click.echo(f"  to bring it back: {copy} {quoted(path)} {quoted(target)}")
     click.echo("Is it open in Jupyter? Choose File > Reload Notebook from Disk there, before you save.")
 

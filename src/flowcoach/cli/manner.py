@@ -116,7 +116,10 @@ def remember(here: workspace.Workspace, change: Callable[[Progress], Progress]) 
 
 def to_open(id: str, workspace: Path, *, inside: Path | None = None) -> str:
     """What to type, in the folder `inside` (else the current one), to open a section's exercise."""
-    folder = workspace / "exercises" / course.section(id).name
+    section = course.section(id)
+    folder = workspace / section.place
+    if section.is_homework and (folder / "README.md").is_file():
+        return f"read {quoted(folder / 'README.md', inside)} and fill the first gap"
     found = next(iter(sorted(folder.glob("*.ipynb"))), None)
     if found is None:
         return f"flowcoach reset {id} to get its exercise back"

@@ -28,7 +28,7 @@ def reset(section: Section, here: Workspace) -> Reset:
 
     Raises Problem when the section has no exercise, and when something cannot be written; then nothing is lost either.
     """
-    folder = here.folder / "exercises" / section.name
+    folder = here.folder / section.place
     fresh = {folder / name: content for name, content in fresh_exercise(section).items()}
     if not fresh:
         raise Problem(f"Section {section.id} has no exercise to set back.", "see what there is: flowcoach list")

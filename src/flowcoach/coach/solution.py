@@ -6,10 +6,12 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from flowcoach import course
+from flowcoach.course import Section
 from flowcoach.problem import Problem
 
 _CELL = re.compile(r"^# %%(?P<kind> \[markdown\])?.*$", re.MULTILINE)
-_MARKS = re.compile(r"^ *### (BEGIN|END) SOLUTION *\n?", re.MULTILINE)
+_MARKS = re.compile(r"^ *### (BEGIN|END) SOLUTION.*\n?", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,21 @@ def read(source: Path) -> list[Cell]:
         body = re.sub(r"^# ?", "", body, flags=re.MULTILINE) if is_prose else _MARKS.sub("", body)
         if body.strip():
             cells.append(Cell(body.strip("\n"), is_prose))
+    return cells
+
+
+def of(section: Section) -> list[Cell]:
+    """The solution of a section: its exercise's cells; of a homework, its scripts one after the other.
+
+    Raises Problem when there is none.
+    """
+    folder = course.root() / "solutions" / section.name
+    if not section.is_homework:
+        return read(folder / "exercise.py")
+    cells = []
+    for path in sorted(folder.glob("*.py")):
+        cells.append(Cell(f"## {path.name}", is_prose=True))
+        cells.append(Cell(_MARKS.sub("", path.read_text(encoding="utf-8")).strip("\n"), is_prose=False))
     return cells
 
 
