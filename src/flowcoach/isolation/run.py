@@ -8,12 +8,13 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import uuid
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from flowcoach.isolation import sandbox
 from flowcoach.isolation.limits import USUAL, Ended, Finished, Limits, Trust
@@ -47,34 +48,38 @@ def run(
     """
     folder = folder.absolute()
     mark = uuid.uuid4().hex
-    process = subprocess.Popen(
-        _words(command, folder, trust, limits, readable),
-        cwd=folder,
-        env={**_environment(folder, trust), **(environment or {}), _MARK: mark},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        start_new_session=os.name == "posix",
-    )
-    assert process.stdout is not None
-    listener = Listener(process.stdout, limits.output)
-    listener.start()
-    try:
-        ended = _watch(process, folder, limits)
-    finally:
-        _end(process, mark, trust)
-        listener.join(_END_WITHIN)  # a process that got away may still hold the other end
-        if not listener.is_alive():
-            process.stdout.close()
+    with tempfile.TemporaryFile() as told:  # where the sandbox says which process is its first
+        process = subprocess.Popen(
+            _words(command, folder, trust, limits, readable, told.fileno()),
+            cwd=folder,
+            env={**_environment(folder, trust), **(environment or {}), _MARK: mark},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=os.name == "posix",
+            pass_fds=(told.fileno(),) if trust is Trust.FOREIGN else (),
+        )
+        assert process.stdout is not None
+        listener = Listener(process.stdout, limits.output)
+        listener.start()
+        try:
+            ended = _watch(process, folder, limits)
+        finally:
+            _end(process, mark, trust, _first(told))
+            listener.join(_END_WITHIN)  # a process that got away may still hold the other end
+            if not listener.is_alive():
+                process.stdout.close()
     if is_full(folder, limits):
         ended = Ended.DISK
         _empty(folder)
     return Finished(process.returncode, listener.text, ended)
 
 
-def _words(command: Sequence[str], folder: Path, trust: Trust, limits: Limits, readable: Sequence[Path]) -> list[str]:
+def _words(
+    command: Sequence[str], folder: Path, trust: Trust, limits: Limits, readable: Sequence[Path], told: int
+) -> list[str]:
     """The whole command line: sandbox, limits, command."""
-    before = sandbox.wrapped(folder, readable) if trust is Trust.FOREIGN else []
+    before = sandbox.wrapped(folder, readable, told) if trust is Trust.FOREIGN else []
     if os.name != "posix":
         return list(command)
     given: dict[str, int | str] = {"folder": str(folder), "RLIMIT_CORE": 0, "RLIMIT_FSIZE": limits.disk}
@@ -135,13 +140,23 @@ def _watch(process: subprocess.Popen[bytes], folder: Path, limits: Limits) -> En
             return limit
 
 
-def _end(process: subprocess.Popen[bytes], mark: str, trust: Trust) -> None:
+def _first(told: IO[bytes]) -> list[psutil.Process]:
+    """The first process of a sandbox, unless it is gone: it goes when all others in there are gone."""
+    import psutil
+
+    told.seek(0)
+    with suppress(ValueError, KeyError, TypeError, psutil.Error):
+        return [psutil.Process(json.loads(told.read(4096))["child-pid"])]
+    return []
+
+
+def _end(process: subprocess.Popen[bytes], mark: str, trust: Trust, first: list[psutil.Process]) -> None:
     """End the command and all that it started. In a sandbox, its first process takes all others along."""
     import psutil
 
-    below: list[psutil.Process] = []
+    below = first
     with suppress(psutil.Error):
-        below = psutil.Process(process.pid).children(recursive=True)
+        below = first + psutil.Process(process.pid).children(recursive=True)
     if os.name == "posix":
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)

@@ -57,10 +57,10 @@ def probe() -> Ability:
     return Ability(False, f"bubblewrap is here but made no sandbox ({last}); {advice}")
 
 
-def wrapped(folder: Path, readable: Sequence[Path]) -> list[str]:
+def wrapped(folder: Path, readable: Sequence[Path], told: int) -> list[str]:
     """The words before a command that put it into a sandbox where only `folder` can be written to.
 
-    Raises NotIsolated where there is no bubblewrap.
+    `told` is an open file where bubblewrap says which process is the first in there, as JSON. Raises NotIsolated where there is no bubblewrap.
     """
     if not sys.platform.startswith("linux"):
         raise NotIsolated("other people's work runs in a sandbox of Linux only; take a Linux machine, or a container")
@@ -68,7 +68,7 @@ def wrapped(folder: Path, readable: Sequence[Path]) -> list[str]:
     if program is None:
         raise NotIsolated(f"bubblewrap is not installed; {_INSTALL}")
     words = [program, "--unshare-net", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--die-with-parent"]
-    words += ["--new-session", "--hostname", "sandbox"]
+    words += ["--new-session", "--hostname", "sandbox", "--info-fd", str(told)]
     if os.geteuid() == 0:
         words += ["--cap-drop", "ALL", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
     else:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import psutil
 
 _DEEPEST = 60  # folders in folders; a path of the kernel's longest ends soon after
+_OURS = 3  # processes of the sandbox itself
 _FLOOR = 2**28  # bytes of memory and of disk that a machine needs to go on
 
 
@@ -25,7 +26,7 @@ def reached(process: psutil.Process, folder: Path, limits: Limits) -> Ended | No
     everyone = [process]
     with suppress(psutil.Error):
         everyone += process.children(recursive=True)
-    if len(everyone) > limits.processes:
+    if len(everyone) > limits.processes + _OURS:
         return Ended.PROCESSES
     hidden = _unlinked(everyone)
     if sum(_resident(one) for one in everyone) + hidden > limits.memory:
