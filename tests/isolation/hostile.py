@@ -14,6 +14,18 @@ while True:
         time.sleep(0.01)
 """
 
+FORKS_UNTIL_IT_IS_REFUSED = """
+import os, time
+count = 0
+try:
+    while os.fork():
+        count += 1
+except OSError as error:
+    print(count, error.strerror)
+else:
+    time.sleep(600)
+"""
+
 FORKS_TWICE_EACH = """
 import os
 while True:
@@ -57,6 +69,14 @@ import os
 while True:
     os.mkdir("deeper")
     os.chdir("deeper")
+"""
+
+HIDES_IN_THE_DEEP = """
+import os
+for _ in range(100):
+    os.mkdir("deeper")
+    os.chdir("deeper")
+open("hidden", "w").close()
 """
 
 WRITES_FILES_WITHOUT_A_NAME = """

@@ -126,6 +126,12 @@ def test_one_that_forks_without_end_comes_to_no_more_processes_than_it_may(attac
     assert done.ended in (Ended.PROCESSES, Ended.TIME)
 
 
+def test_in_a_sandbox_the_kernel_refuses_one_process_too_many(foreign: Attack) -> None:
+    done = foreign(hostile.FORKS_UNTIL_IT_IS_REFUSED, limits=Limits(seconds=3, processes=30))
+    assert done.ok
+    assert done.output in {f"{count} Resource temporarily unavailable\n" for count in (28, 29)}
+
+
 def test_one_that_doubles_itself_is_ended(foreign: Attack) -> None:
     done = foreign(hostile.FORKS_TWICE_EACH, limits=Limits(seconds=1, processes=30))
     assert done.ended in (Ended.PROCESSES, Ended.TIME)
@@ -151,6 +157,11 @@ def test_one_that_writes_without_end_is_ended(attack: Attack, program: str) -> N
     done = attack(program)
     assert not done.ok
     assert done.ended in (Ended.DISK, Ended.MEMORY) or "File too large" in done.output
+
+
+def test_what_lies_too_deep_to_be_counted_is_too_much(attack: Attack) -> None:
+    assert attack(hostile.HIDES_IN_THE_DEEP).ended is Ended.DISK
+    assert list(attack.folder.iterdir()) == []
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="files of memory alone are Linux's")

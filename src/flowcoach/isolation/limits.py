@@ -63,7 +63,8 @@ class Finished:
         if self.ended is Ended.MEMORY:
             return f"it took more than {limits.memory / 2**20:,.0f} MB of memory"
         if self.ended is Ended.DISK:
-            return f"it wrote more than {limits.disk / 2**20:,.0f} MB or {limits.files:,} files, or folders too deep to look into"
+            most = f"{limits.disk / 2**20:,.0f} MB or {limits.files:,} files"
+            return f"it wrote more than {most}, or folders too deep to look into"
         if self.ended is Ended.PROCESSES:
             return f"it started more than {limits.processes:,} processes"
         if self.ended is Ended.MACHINE:

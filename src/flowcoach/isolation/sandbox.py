@@ -60,7 +60,8 @@ def probe() -> Ability:
 def wrapped(folder: Path, readable: Sequence[Path], told: int) -> list[str]:
     """The words before a command that put it into a sandbox where only `folder` can be written to.
 
-    `told` is an open file where bubblewrap says which process is the first in there, as JSON. Raises NotIsolated where there is no bubblewrap.
+    `told` is an open file where bubblewrap says, as JSON, which process is the first in there. Raises NotIsolated where
+    there is no bubblewrap.
     """
     if not sys.platform.startswith("linux"):
         raise NotIsolated("other people's work runs in a sandbox of Linux only; take a Linux machine, or a container")
