@@ -9,11 +9,13 @@ as well. It keeps a mistake (memory, time, output without end) from taking the m
 command can read what its owner can, reach the network, and end its owner's other programs. A child that leaves its
 parents *and* empties its environment is not found.
 
-`Trust.FOREIGN` is bubblewrap (https://github.com/containers/bubblewrap), on Linux: no network, processes of its own, and
-a world, read-only, of the system's libraries, this Python with its packages, and what the caller names. No home folder,
-no workspace, nothing of /etc that is anybody's. Started by root, the command runs as a user id that nobody has, for no
-limit on processes holds for root; started by anybody else, as that user in a user namespace of its own. `probe` tries
-it, and says why not where it cannot be.
+On Windows and macOS the kernel keeps no such limit for us: only what is looked at from outside holds there.
+
+`Trust.FOREIGN` is bubblewrap (https://github.com/containers/bubblewrap), on Linux: no network, no sight of other
+processes, and a read-only world of the system's libraries, this Python with its packages, and what the caller names. No
+home folder, no workspace, nothing of /etc that is anybody's. Started by root, the command runs as a user id that nobody
+has, for no limit on processes holds for root; started by anybody else, as that user in a user namespace of its own.
+`probe` tries it, and says why not where it cannot be.
 
 What it does not promise: to withstand a hole in the kernel; limits to the byte (they are looked at twenty times a
 second, so a little more may be used before the end); that several sandboxes at once share one limit. Only a virtual
