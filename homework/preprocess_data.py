@@ -30,13 +30,14 @@ def main(output: Path) -> None:
     months = dict(zip(("train", "valid", "test"), HERE.months, strict=True))
     if HERE.final is not None:
         months["final"] = HERE.final
-    trips = {}
+    read, trips = {}, {}
     for name, path in months.items():
-        month = features(taxi.read(path))
+        raw = taxi.read(path)
+        month = features(raw)
         month.to_parquet(output / f"{name}.parquet", index=False)
-        trips[name] = len(month)
+        read[name], trips[name] = len(raw), len(month)
         print(f"{name:5}  {path.name}  {trips[name]:,} trips")
-    summary = {"mlflow": version("mlflow"), "trips": trips}
+    summary = {"mlflow": version("mlflow"), "read": read, "trips": trips}
     (output / "summary.json").write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
 
 

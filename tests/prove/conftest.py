@@ -62,12 +62,19 @@ def begun(section: Section, prepared: Workspace, tmp_path_factory: pytest.TempPa
 
 @pytest.fixture(scope="session")
 def solved(section: Section, prepared: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Solved:
-    """The section's solution, run headless as a notebook in a workspace of its own."""
+    """The section's solution, run headless in a workspace of its own: a notebook, or the homework's scripts."""
     folder = tmp_path_factory.mktemp(f"solved-{section.id}")
     here = stage.copy(prepared, folder / "course")
     history: list[dict[str, State]] = []
-    notebook = stage.solution_notebook(section, folder)
-    stage.run_notebook(notebook, here, lambda: history.append(stage.states(stage.examine(here, section))))
+
+    def look() -> None:
+        history.append(stage.states(stage.examine(here, section)))
+
+    if section.is_homework:
+        stage.hand_out(section, here)
+        stage.work_homework(section, here, look)
+    else:
+        stage.run_notebook(stage.solution_notebook(section, folder), here, look)
     return Solved(here, tuple(history))
 
 

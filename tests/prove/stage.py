@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import os
 import re
+import runpy
 import shutil
 import sqlite3
+import sys
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from flowcoach import course, workspace
 from flowcoach.coach import scripts
 from flowcoach.course import Section
+from flowcoach.handin.replay import steps_of
 from flowcoach.result import CheckResult, SectionResult, State
 from flowcoach.workspace import Workspace
+from tools.exercises import with_gaps
 from tools.notebooks import notebook
 
 LOCATIONS = {"experiments": "artifact_location", "runs": "artifact_uri", "logged_models": "artifact_location"}
@@ -80,6 +84,68 @@ def solution_notebook(section: Section, folder: Path) -> Path:
     path = folder / f"{section.name}.ipynb"
     path.write_text(notebook(course.root() / "solutions" / section.name / "exercise.py"), encoding="utf-8")
     return path
+
+
+def hand_out(section: Section, here: Workspace, gap: int | None = None) -> None:
+    """Put the homework's complete scripts into the workspace; with `gap`, that one gap is still open."""
+    for source in (course.root() / "solutions" / section.name).glob("*.py"):
+        text = source.read_text(encoding="utf-8")
+        script = text if gap is None else with_gaps(text, source.name, gap)
+        (here.folder / section.place / source.name).write_text(script, encoding="utf-8")
+
+
+def work_homework(section: Section, here: Workspace, after_step: Callable[[], None] = lambda: None) -> list[int]:
+    """Run the homework's scripts as they lie in the workspace, and answer what can be answered after each.
+
+    In this process, which imported MLflow already, and without a server: the experiment is made as one would make it.
+    The exit code of each script comes back; `after_step` is called after each.
+    """
+    import mlflow
+
+    codes = []
+    with inside(here):
+        for step in steps_of(section):
+            if step.server and mlflow.get_experiment_by_name("homework-search") is None:
+                mlflow.create_experiment("homework-search", "mlflow-artifacts:/homework-search")
+            arguments = [text.replace("{server}", here.own_store) for text in step.arguments]
+            codes.append(run_script(here.folder / section.place / step.script, arguments))
+            mlflow.sklearn.autolog(disable=True)
+            answer(section, here)
+            after_step()
+    return codes
+
+
+def run_script(script: Path, arguments: list[str]) -> int:
+    """Run a script as if it had been started with these arguments; its exit code, 1 for one that raises."""
+    before = sys.argv
+    sys.argv = [str(script), *arguments]
+    try:
+        runpy.run_path(str(script), run_name="__main__")
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else int(bool(end.code))
+    except Exception:
+        return 1
+    finally:
+        sys.argv = before
+    return 0
+
+
+def answer(section: Section, here: Workspace) -> None:
+    """Answer the homework's questions with what its evidence shows by now."""
+    with suppress(FileNotFoundError):
+        section.load("answers").fill(here)
+
+
+def solve_again(section: Section, here: Workspace, scratch: Path) -> None:
+    """Work the whole section once more, correctly, in a workspace where anything may have happened."""
+    if section.is_homework:
+        hand_out(section, here)
+        assert work_homework(section, here) == [0] * len(steps_of(section))
+        return
+    solution = scratch / "solution.py"
+    solution.write_text(solution_code(section), encoding="utf-8")
+    with inside(here):
+        runpy.run_path(str(solution))
 
 
 def solution_code(section: Section) -> str:

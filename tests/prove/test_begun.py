@@ -39,7 +39,10 @@ def test_running_the_script_alone_earns_zero(section: Section, begun: Workspace)
 
 def test_the_untouched_exercise_earns_zero(section: Section, begun: Workspace, tmp_path: Path) -> None:
     here = stage.copy(begun, tmp_path / "course")
-    stage.run_notebook(course.root() / "exercises" / section.name / "exercise.ipynb", here)
+    if section.is_homework:
+        stage.work_homework(section, here)
+    else:
+        stage.run_notebook(course.root() / section.place / "exercise.ipynb", here)
     assert stage.examine(here, section).points == 0
 
 
