@@ -79,6 +79,14 @@ for _ in range(100):
 open("hidden", "w").close()
 """
 
+HIDES_BEHIND_A_CLOSED_DOOR = """
+import os
+os.makedirs("closed/within")
+open("closed/within/hidden", "w").close()
+for folder in ("closed/within", "closed", "."):
+    os.chmod(folder, 0)
+"""
+
 WRITES_FILES_WITHOUT_A_NAME = """
 import os
 kept = []

@@ -164,6 +164,14 @@ def test_what_lies_too_deep_to_be_counted_is_too_much(attack: Attack) -> None:
     assert list(attack.folder.iterdir()) == []
 
 
+def test_what_lies_where_nobody_can_look_is_too_much(attack: Attack) -> None:
+    done = attack(hostile.HIDES_BEHIND_A_CLOSED_DOOR)
+    assert (done.ended is Ended.DISK) == (os.geteuid() != 0)  # root can look
+    assert list(attack.folder.rglob("hidden")) == (
+        [] if done.ended is Ended.DISK else [attack.folder / "closed/within/hidden"]
+    )
+
+
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="files of memory alone are Linux's")
 def test_one_that_fills_files_of_memory_alone_is_ended(attack: Attack) -> None:
     assert attack(hostile.FILLS_MEMORY_THAT_LOOKS_LIKE_A_DISK).ended in (Ended.MEMORY, Ended.DISK)

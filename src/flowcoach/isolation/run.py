@@ -207,6 +207,7 @@ def _threads_of_mine() -> int:
 
 
 def _empty(folder: Path) -> None:
-    """Take away what was too much. `rm` goes down to any depth, where Python's own way of removing gives up."""
+    """Take away what was too much. These two go down to any depth and into what was closed, where Python gives up."""
     if os.name == "posix":
+        subprocess.run(["chmod", "-R", "u+rwX", "--", str(folder)], check=False, capture_output=True)
         subprocess.run(["rm", "-rf", "--", *map(str, folder.iterdir())], check=False, capture_output=True)
