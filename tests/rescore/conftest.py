@@ -73,9 +73,7 @@ def _log(here: Workspace) -> None:
         mlflow.sklearn.log_model(forest, name="model", skops_trusted_types=trusted, pip_requirements=PINNED)
 
     def as_pickle(model: Any = forest) -> None:
-        mlflow.sklearn.log_model(
-            model, name="model", serialization_format="cloudpickle", pip_requirements=PINNED, input_example=None
-        )
+        mlflow.sklearn.log_model(model, name="model", serialization_format="cloudpickle", pip_requirements=PINNED)
 
     log("skops", honest, as_skops)
     log("cloudpickle", honest, as_pickle)
@@ -86,7 +84,7 @@ def _log(here: Workspace) -> None:
     log("of another fit", honest, lambda: as_pickle(zones))
 
     vectorizer = DictVectorizer()
-    given = vectorizer.fit_transform(train[taxi.PAIR].to_dict(orient="records"))
+    given = vectorizer.fit_transform(_records(train))
     bare = Ridge().fit(given, train[taxi.TARGET])
 
     def pair() -> None:
@@ -95,8 +93,12 @@ def _log(here: Workspace) -> None:
         (here.folder / "dv.pkl").unlink()
         as_pickle(bare)
 
-    log("model and vectorizer", off(bare, vectorizer.transform(valid[taxi.PAIR].to_dict(orient="records"))), pair)
+    log("model and vectorizer", off(bare, vectorizer.transform(_records(valid))), pair)
     log("vectorizer left behind", 5.0, lambda: as_pickle(bare))
+
+
+def _records(trips: Any) -> list[dict[str, Any]]:
+    return trips[taxi.PAIR].to_dict(orient="records")
 
 
 @pytest.fixture

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from flowcoach import isolation, rescore
+from flowcoach import isolation, rescore, workspace
 from flowcoach.checks import Failed, expect_reproduced
 from flowcoach.evidence import Evidence, NotFound, Outcome, Unavailable, Verdict
 from flowcoach.workspace import Workspace
@@ -45,6 +47,44 @@ def test_a_figure_without_a_model_cannot_be_reproduced(copied: Logged) -> None:
     (verdict,) = ask(copied, rescore.own(copied.here, compute=True), "without a model").values()
     assert verdict is not None
     assert (verdict.outcome, verdict.reason) == (Outcome.IRREPRODUCIBLE, "the run logged no model")
+
+
+def test_a_model_of_another_run_is_not_asked_and_that_run_is_named(copied: Logged) -> None:
+    evidence = copied.evidence
+    other = copied.figure("skops", evidence).run.id
+    mine = copied.figure("without a model", evidence).run.id
+    with closing(sqlite3.connect(copied.here.folder / "mlflow.db")) as store, store:
+        store.execute("UPDATE logged_models SET source_run_id = ? WHERE source_run_id = ?", (mine, other))
+    (verdict,) = ask(copied, rescore.own(copied.here, compute=True), "without a model").values()
+    assert verdict is not None
+    assert verdict.outcome is Outcome.IRREPRODUCIBLE
+    assert f"another run logged them ({other})" in verdict.reason
+
+
+@pytest.mark.parametrize(
+    ("gone", "words"),
+    [
+        ("mlartifacts/models", "gone"),
+        ("MLmodel", "its file “MLmodel” is missing"),
+        ("model.skops", "“model.skops” is missing"),
+    ],
+)
+def test_a_model_whose_files_are_gone_says_so(copied: Logged, gone: str, words: str) -> None:
+    for description in list(copied.here.folder.rglob(gone)):
+        if description.is_dir():
+            workspace.remove(description)
+        else:
+            description.unlink()
+    (verdict,) = ask(copied, rescore.own(copied.here, compute=True), "skops").values()
+    assert verdict is not None
+    assert verdict.outcome is Outcome.IRREPRODUCIBLE
+    assert words in verdict.reason
+
+
+@pytest.mark.parametrize("name", ["without a model", "better than its model", "skops"])
+def test_what_nobody_asked_to_compute_is_as_logged(copied: Logged, name: str) -> None:
+    assert ask(copied, rescore.own(copied.here, compute=False), name) == {name: None}
+    assert not (copied.here.folder / ".flowcoach" / "rescored").exists()
 
 
 def test_a_model_whose_vectorizer_was_left_behind_says_so(copied: Logged) -> None:

@@ -33,7 +33,8 @@ class MLmodel:
 
     `flavors` are the ways to load it ("python_function", "sklearn", …) with their settings; `inputs` and `outputs` are
     the signature's columns, None when it has no signature; `requirements` are the lines of its requirements.txt;
-    `input_example` is whether one was saved; `mlflow_version` wrote it.
+    `input_example` is whether one was saved; `mlflow_version` wrote it; `run_id` is the run that logged it, or
+    "".
     """
 
     flavors: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -42,6 +43,7 @@ class MLmodel:
     requirements: tuple[str, ...] = ()
     input_example: bool = False
     mlflow_version: str = ""
+    run_id: str = ""
 
     @property
     def serialization_format(self) -> str:
@@ -81,6 +83,7 @@ def read(files: Artifacts) -> MLmodel:
         requirements=_requirements(files),
         input_example=bool(found.get("saved_input_example_info")),
         mlflow_version=_text(found.get("mlflow_version")),
+        run_id=_text(found.get("run_id")),
     )
 
 

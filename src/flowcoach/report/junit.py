@@ -45,7 +45,8 @@ def _suite(section: SectionResult, looked_at: list[tuple[str, str]]) -> TestSuit
 def _case(check: CheckResult, section: SectionResult) -> TestCase:
     case = TestCase(check.id, classname=f"flowcoach.{section.id}")
     worth = "bonus_points" if check.bonus else "max_points"
-    case.append(_properties([("title", check.title), ("points", check.points), (worth, check.max_points)]))
+    basis = [("basis", check.basis.value)] if check.basis else []
+    case.append(_properties([("title", check.title), ("points", check.points), (worth, check.max_points), *basis]))
     message = clean(check.message or "")
     if check.state is State.ERROR:
         _append(case, Error(message, "error"), explain(check))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from html import escape
 
-from flowcoach.report.text import STYLES, clean, details, lines, score
+from flowcoach.report.text import STYLES, basis, clean, details, lines, score
 from flowcoach.result import CheckResult, Result, State
 
 _BOX = '<div style="border-left:4px solid {colour};padding:.2em .8em;margin:.5em 0;line-height:1.5">{inside}</div>'
@@ -43,6 +43,8 @@ def _check(check: CheckResult) -> str:
             f'<span style="opacity:.75">{label}</span><span>{_prose(text)}</span>' for label, text in details(check)
         )
         parts.append(_GRID.format(inside=rows))
+    if rests := basis(check):
+        parts.append(_FAINT.format(inside=rests))
     if check.state is State.PASSED and check.why:
         parts.append(_FAINT.format(inside=_paragraph(check.why)))
     if check.state is State.FAILED:

@@ -9,7 +9,7 @@ from io import StringIO
 from rich.console import Console
 from rich.text import Text
 
-from flowcoach.report.text import STYLES, clean, details, fit, lines, score, worth
+from flowcoach.report.text import STYLES, basis, clean, details, fit, lines, score, worth
 from flowcoach.result import CheckResult, Result, SectionResult, State
 
 WIDEST = 100  # longer lines are hard to read, however wide the terminal
@@ -94,6 +94,8 @@ def _check(page: Page, check: CheckResult, column: int) -> None:
             page.put(text, margin=f"{_INDENT}{label:<8}  ", margin_style="dim")
     elif check.evidence and check.state is State.PASSED:
         page.put(check.evidence, margin=_INDENT, style="dim")
+    if rests := basis(check):
+        page.put(rests, margin=_INDENT, style="dim")
 
 
 def _summary(result: Result) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from flowcoach.result import CheckResult, State
+from flowcoach.result import Basis, CheckResult, State
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,11 @@ STYLES = {
     State.FAILED: Style("✗", "red", "#e5534b"),
     State.SKIPPED: Style("–", "dim", "#8b949e"),
     State.ERROR: Style("!", "magenta", "#a371f7"),
+}
+
+_BASES = {
+    Basis.LOGGED: "Rests on the figures as logged; --rescore asks their models.",
+    Basis.REPRODUCED: "Reproduced: the logged models give these figures again.",
 }
 
 # What could move a cursor, hide or reorder text, or not stand in XML 1.0 (https://www.w3.org/TR/xml/#charsets).
@@ -62,6 +67,11 @@ def details(check: CheckResult) -> list[tuple[str, str]]:
 def explain(check: CheckResult) -> str:
     """Why a check did not pass, as plain lines: its message, then its details, aligned."""
     return "\n".join([clean(check.message or ""), *(f"  {label:<8}  {text}" for label, text in details(check))])
+
+
+def basis(check: CheckResult) -> str:
+    """What a pass rests on, in a sentence; nothing where no figure of a model is in play."""
+    return _BASES[check.basis] if check.basis and check.state is State.PASSED else ""
 
 
 def worth(check: CheckResult) -> str:

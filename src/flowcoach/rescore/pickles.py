@@ -87,6 +87,7 @@ _PLAIN = {
     *("POP", "POP_MARK", "PROTO", "REDUCE", "SETITEM", "SETITEMS", "SHORT_BINBYTES", "SHORT_BINSTRING", "STOP"),
     *("STRING", "TUPLE", "TUPLE1", "TUPLE2", "TUPLE3"),
 }
+FOLLOWED = _TEXT | _PUT | _GET | _PLAIN | {"GLOBAL", "STACK_GLOBAL", "MEMOIZE"}
 
 
 class Unfit(Exception):
@@ -100,12 +101,17 @@ def inspect(path: Path) -> None:
     with path.open("rb") as file:
         try:
             for module, name in names(file.read()):
-                if name not in _MODULES.get(module, ()):
+                if not is_known(module, name):
                     raise Unfit(f"loading {path.name} would call {module[:80]}.{name[:80]}, which no model here needs")
         except Unfit:
             raise
         except Exception as error:  # pickletools meets crafted bytes in many ways
             raise Unfit(f"{path.name} is no pickle that can be followed: {str(error)[:200]}") from error
+
+
+def is_known(module: str, name: str) -> bool:
+    """Whether a regressor of scikit-learn is made of such things."""
+    return name in _MODULES.get(module, ())
 
 
 def names(pickle: bytes) -> Iterator[tuple[str, str]]:

@@ -17,7 +17,7 @@ from flowcoach.evidence import Artifacts, Evidence, Figure, NotFound, Outcome, R
 from flowcoach.isolation import Limits, NoResult, NotIsolated, Trust
 from flowcoach.rescore.memory import Memory, key
 from flowcoach.rescore.months import Month, Months, UnknownMonth
-from flowcoach.rescore.vet import VECTORIZERS, Unfit, Vetted, vet, vet_pickle
+from flowcoach.rescore.vet import VECTORIZERS, Unfit, Vetted, describe, vet, vet_pickle
 
 # Minutes. The same model on the same trips differs by 1e-12 between machines; a learner may log three decimals.
 TOLERANCE = 0.001
@@ -66,17 +66,19 @@ class Reproducer:
             figure.run.metric(figure.metric)
             if _name(figure) not in self._found:
                 open[_name(figure)] = figure
-        tasks: list[_Task] = []
         for figure in open.values():
+            self._recall(evidence, figure)
+        tasks: list[_Task] = []
+        for name, figure in open.items():
+            if name in self._found or not self.compute:
+                continue
             prepared = self._prepare(evidence, figure)
             if isinstance(prepared, Verdict):
                 self._found[_name(figure)] = prepared
             else:
                 tasks += prepared
-        self._recall(tasks)
-        left = [task for task in tasks if _name(task.figure) not in self._found]
-        if left and self.compute:
-            self._ask(left)
+        if tasks:
+            self._ask(tasks)
         return tuple(self._found.get(_name(figure)) for figure in figures)
 
     def _prepare(self, evidence: Evidence, figure: Figure) -> list[_Task] | Verdict:
@@ -86,34 +88,48 @@ class Reproducer:
             models = _models(evidence, figure.run)
         except (UnknownMonth, Unavailable) as reason:
             return _irreproducible(figure, str(reason).rstrip("."))
-        tasks, refused = [], []
+        tasks, refused, missing = [], [], []
         for files in models[:_MODELS]:
             try:
                 fit = vet(files)
+                if fit.run_id not in ("", figure.run.id):
+                    missing.append(f"the files of its model say that another run logged them ({fit.run_id[:32]})")
+                    continue
                 vectorizer = None if fit.columns else _vectorizer(evidence, figure.run, files)
+                if vectorizer is not None:
+                    vet_pickle(vectorizer)
                 tasks.append(_Task(figure, fit, vectorizer, month))
             except Unfit as reason:
                 refused.append(str(reason))
+            except Unavailable as reason:
+                missing.append(str(reason))
         if tasks:
             return tasks
         if refused:
             return Verdict(
                 figure, Outcome.NOT_ALLOWED, _logged(figure), reason=f"its model is not loaded: {refused[0]}"
             )
-        return _irreproducible(figure, "the run logged no model")
+        return _irreproducible(figure, missing[0] if missing else "the run logged no model")
 
     def _month(self, name: str) -> Month:
         if name not in self._months:
             self._months[name] = Month(self.months(name))
         return self._months[name]
 
-    def _recall(self, tasks: Sequence[_Task]) -> None:
-        if self.memory is None:
+    def _recall(self, evidence: Evidence, figure: Figure) -> None:
+        """What the same model gave before: it was looked at then, so only its content is compared now."""
+        if self.memory is None or not self.memory.folder.is_dir():
             return
-        for task in tasks:
-            rmse = self.memory.recall(key(task.model, task.vectorizer, task.month))
-            if rmse is not None:
-                self._judge(task.figure, rmse)
+        with suppress(UnknownMonth, Unavailable, Unfit, OSError):
+            month = self._month(figure.month)
+            for files in _models(evidence, figure.run)[:_MODELS]:
+                model = describe(files)
+                if model.run_id not in ("", figure.run.id):
+                    continue
+                vectorizer = None if model.columns else _vectorizer(evidence, figure.run, files)
+                rmse = self.memory.recall(key(model, vectorizer, month))
+                if rmse is not None:
+                    self._judge(figure, rmse)
 
     def _ask(self, tasks: Sequence[_Task]) -> None:
         """Let models predict, many in one process where that is safe, for loading libraries takes longest.
@@ -275,11 +291,11 @@ def _vectorizer(evidence: Evidence, run: Run, model: Artifacts) -> Path | None:
     for files in places:
         for path in files.files():
             if path.rsplit("/", 1)[-1] in VECTORIZERS:
-                return vet_pickle(files.file(path))
+                return files.file(path)
     for folder in _BESIDE:
         for name in VECTORIZERS:
             try:
-                return vet_pickle(evidence.file(f"{folder}/{name}"))
+                return evidence.file(f"{folder}/{name}")
             except (NotFound, Unavailable):
                 continue
     return None
