@@ -16,7 +16,7 @@ from rich.console import Console
 
 from flowcoach.atomic import write_text
 from flowcoach.report import as_json, junit, notebook, terminal
-from flowcoach.result import Result
+from flowcoach.result import Basis, CheckResult, Result, SectionResult, State
 from tests.report.examples import ONE_PASSED, PROBLEM, RESULT
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -91,3 +91,21 @@ def test_no_line_is_wider_than_the_terminal_nor_ends_in_blanks(name: str) -> Non
         shown = Console(color_system=None).render_str("").from_ansi(line).plain
         assert len(shown) <= width
         assert shown == shown.rstrip()
+
+
+@pytest.mark.parametrize(
+    ("basis", "words"), [(Basis.LOGGED, "Rests on the figures as logged"), (Basis.REPRODUCED, "Reproduced: the logged")]
+)
+def test_every_face_tells_what_a_pass_rests_on(basis: Basis, words: str) -> None:
+    check = CheckResult("2.7/best", "The best is registered", State.PASSED, 1, 1, basis=basis)
+    result = Result(flowcoach="0.1.0", sections=(SectionResult("2.7", "Homework", (check,)),))
+    assert words in terminal.dumps(result)
+    assert words in notebook.html(result)
+    assert f'<property name="basis" value="{basis}"' in junit.dumps(result)
+    assert f'"basis": "{basis}"' in as_json.dumps(result)
+
+
+def test_what_did_not_pass_rests_on_nothing() -> None:
+    check = CheckResult("2.7/best", "The best is registered", State.FAILED, 0, 1, message="No.", basis=Basis.LOGGED)
+    result = Result(flowcoach="0.1.0", sections=(SectionResult("2.7", "Homework", (check,)),))
+    assert "as logged" not in terminal.dumps(result)
