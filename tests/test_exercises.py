@@ -16,7 +16,14 @@ from flowcoach.course import Section
 from tools import exercises
 from tools.notebooks import KERNEL
 
-every_section = pytest.mark.parametrize("section", course.sections(), ids=lambda section: section.id)
+NOTEBOOKS = [section for section in course.sections() if not section.is_homework]
+SCRIPTS = sorted(
+    path
+    for section in course.sections()
+    if section.is_homework
+    for path in (exercises.ROOT / section.place).glob("*.py")
+)
+every_section = pytest.mark.parametrize("section", NOTEBOOKS, ids=lambda section: section.id)
 
 
 def exercise(section: Section) -> nbformat.NotebookNode:
@@ -27,7 +34,7 @@ def exercise(section: Section) -> nbformat.NotebookNode:
 def test_generating_them_again_elsewhere_changes_no_byte(tmp_path: Path) -> None:
     committed = {
         path.relative_to(exercises.ROOT): path.read_bytes().replace(b"\r\n", b"\n")  # git on Windows may add them
-        for path in (exercises.ROOT / "exercises").glob("*/*")
+        for path in (*(exercises.ROOT / "exercises").glob("*/*"), *(exercises.ROOT / "homework").glob("*"))
         if path.is_file()
     }
     assert {path: text.encode() for path, text in exercises.build(exercises.ROOT, tmp_path).items()} == committed
@@ -83,6 +90,14 @@ def test_an_evening_begins_with_the_first_cell_and_no_other(section: Section) ->
         names = [node for node in ast.walk(ast.parse("\n".join(evening))) if isinstance(node, ast.Name)]
         read = {name.id for name in names if isinstance(name.ctx, ast.Load)}
         assert read - _bound("\n".join(evening)) - set(dir(builtins)) == set()
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)
+def test_a_script_of_the_homework_gives_no_solution_away_and_compiles(script: Path) -> None:
+    text = script.read_text(encoding="utf-8")
+    assert "SOLUTION" not in text
+    assert "# Gap " in text
+    compile(text, script.name, "exec")
 
 
 def _bound(source: str) -> set[str]:

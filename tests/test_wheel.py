@@ -31,8 +31,8 @@ def test_it_carries_every_section_with_its_exercise_and_solution(site: Path) -> 
     carried = site / "flowcoach" / "_course"
     for section in course.sections():
         assert (carried / "modules" / section.name / "README.md").is_file()
-        assert (carried / "exercises" / section.name / "exercise.ipynb").is_file()
-        assert (carried / "solutions" / section.name / "exercise.py").is_file()
+        assert (carried / section.place / ("train.py" if section.is_homework else "exercise.ipynb")).is_file()
+        assert any((carried / "solutions" / section.name).glob("*.py"))
 
 
 def test_it_carries_the_profiles_of_the_original_course(site: Path) -> None:

@@ -38,8 +38,9 @@ def test_it_holds_what_a_learner_needs(prepared: Workspace) -> None:
     assert all(path.is_file() for path in prepared.months)
     assert (prepared.folder / "mlflow.db").is_file()
     assert sorted(path.name for path in (prepared.folder / "exercises").iterdir()) == [
-        section.name for section in course.sections()
+        section.name for section in course.sections() if not section.is_homework
     ]
+    assert (prepared.folder / "homework" / "answers.toml").is_file()
 
 
 def test_its_notebooks_name_the_kernel_that_was_registered(prepared: Workspace) -> None:
