@@ -27,7 +27,7 @@ import stat
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -136,6 +136,31 @@ class Database:
             else:
                 if not self._moved_on():
                     return rows
+                self.close()
+        raise self._restless()
+
+    def copy_to(self, target: Path) -> None:
+        """Copy the whole database, as of one moment, into a new file, however busily others write to it.
+
+        Raises Problem as `ask` does.
+        """
+        for attempt in range(_TRIES):
+            target.unlink(missing_ok=True)
+            try:
+                connection = self._connection or self._open(copy=attempt > 1)
+                with closing(sqlite3.connect(target)) as copy:
+                    connection.backup(copy)
+            except sqlite3.DatabaseError as error:
+                again = self._moved_on() or (self._copy is None and _code(error) in _NEEDS_A_COPY)
+                self.close()
+                if not again:
+                    raise self._problem(error) from error
+            except OSError as error:
+                self.close()
+                raise self._unreadable(error) from error
+            else:
+                if not self._moved_on():
+                    return
                 self.close()
         raise self._restless()
 

@@ -14,6 +14,7 @@ import zipfile
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 _PIECE = 2**16
@@ -131,13 +132,13 @@ def _look_at_kind(entry: zipfile.ZipInfo) -> None:
 def _look_for_overlaps(entries: Sequence[zipfile.ZipInfo]) -> None:
     """Many names for the same few bytes make an archive explode although no single file does."""
     ordered = sorted(entries, key=lambda entry: entry.header_offset)
-    for before, after in zip(ordered, ordered[1:], strict=False):
+    for before, after in pairwise(ordered):
         if before.header_offset + _LOCAL_HEADER + before.compress_size > after.header_offset:
             raise Refused(f"{_shown(after.filename)} shares its bytes with {_shown(before.filename)}")
 
 
 def _extract(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, target: Path, left: int) -> int:
-    """Unpack one file; how many bytes it really has. Raises Refused when they are more than it said, or than are left."""
+    """Unpack one file; how many bytes it really has. Raises Refused when these are not as many as it said."""
     path = target.joinpath(*entry.filename.split("/"))
     path.parent.mkdir(parents=True, exist_ok=True)
     count = 0

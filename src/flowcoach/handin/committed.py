@@ -1,11 +1,12 @@
-"""What was committed: the files of a repository's HEAD, copied out without running anything that the repository asks for.
+"""What was committed: the files of a repository's HEAD, copied without running anything that the repository asks for.
 
-A repository's own settings can name programs (hooks, filters, monitors, helpers of remotes). Only commands that run none
-of them are used, `ls-tree` and `cat-file`, with the rest switched off (https://git-scm.com/docs/git-config).
+A repository's own settings can name programs (hooks, filters, monitors, helpers of remotes). Only commands that run
+none of them are used, `ls-tree` and `cat-file`, with the rest switched off (https://git-scm.com/docs/git-config).
 """
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import stat
@@ -74,14 +75,16 @@ def _walk(source: Path) -> Iterator[tuple[str, int, bytes | Path]]:
 
 
 def _blobs(source: Path, found: list[tuple[str, bytes, int]]) -> Iterator[tuple[str, int, bytes | Path]]:
-    for path, blob, size in found:
-        if size > _LARGEST:
-            yield path, size, b""
-            continue
-        content = _git(source, "cat-file", "blob", blob.decode("ascii"))
-        if content is None:
+    if sum(size for *_, size in found) > _LARGEST:
+        yield "", _LARGEST + 1, b""
+        return
+    asked = b"".join(blob + b"\n" for _, blob, _ in found)
+    answered = io.BytesIO(_git(source, "cat-file", "--batch", given=asked) or b"")
+    for path, _, size in found:
+        if answered.readline().split()[1:] != [b"blob", str(size).encode()]:
             raise Problem(f"{path[:200]} cannot be read from the repository.", "git fsck says what is damaged")
-        yield path, len(content), content
+        yield path, size, answered.read(size)
+        answered.read(1)
 
 
 def _copy(files: Iterator[tuple[str, int, bytes | Path]], target: Path, warnings: list[str]) -> Copied:
@@ -113,7 +116,7 @@ def _copy(files: Iterator[tuple[str, int, bytes | Path]], target: Path, warnings
     return Copied(target, (*shown, f"… and {len(warnings) - 20} more.") if len(warnings) > 20 else shown)
 
 
-def _git(source: Path, *words: str) -> bytes | None:
+def _git(source: Path, *words: str, given: bytes = b"") -> bytes | None:
     """What a command of git prints about a repository; None when it fails."""
     environment = {
         "PATH": os.environ.get("PATH", os.defpath),
@@ -126,7 +129,6 @@ def _git(source: Path, *words: str) -> bytes | None:
     }
     if "SYSTEMROOT" in os.environ:
         environment["SYSTEMROOT"] = os.environ["SYSTEMROOT"]
-    done = subprocess.run(
-        ["git", *_QUIET, "-C", str(source), *words], env=environment, capture_output=True, check=False, timeout=120
-    )
+    command = ["git", *_QUIET, "-C", str(source), *words]
+    done = subprocess.run(command, input=given, env=environment, capture_output=True, check=False, timeout=120)
     return done.stdout if done.returncode == 0 else None
