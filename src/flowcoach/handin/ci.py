@@ -66,9 +66,10 @@ def replayed(source: Path, scratch: Path, trust: Trust, say: Say) -> Result:
     files = replay.scripts_in(copied.folder)
     if not files:
         raise Problem(f"{source} has no homework/ that was committed.", "commit it: git add homework")
-    own = here if trust is Trust.FOREIGN else replace(here, folder=source.resolve())
+    if trust is Trust.OWN and here.data.is_relative_to(copied.folder):  # one's own months are not committed
+        here = replace(here, folder=source.resolve(), data=source.resolve() / here.data.relative_to(copied.folder))
     try:
-        made, played = replay.again(section, files, own, scratch / "again", trust=trust, say=say)
+        made, played = replay.again(section, files, here, scratch / "again", trust=trust, say=say)
     except NotIsolated as reason:
         raise Problem(f"The homework cannot be run here: {reason}.", "replay it where that is") from reason
     failed = next((step for step in played if step.code), None)
