@@ -234,24 +234,26 @@ def _demo_folder(folder: Path | None) -> Path:
 def demo(
     folder: Path | None, data: Path | None, months: tuple[Any, ...] | None, place: Path | None, as_json: bool
 ) -> None:
-    """Play the whole course in a throw-away workspace and check it.
+    """Play the whole course in a throw-away workspace, check it, replay the homework and hand it in.
 
     \b
     flowcoach demo
     flowcoach demo --data ~/taxi --months 2023-01 2023-02 2023-03
     """
     from flowcoach.coach.demo import demo as play
+    from flowcoach.report.text import score
 
     target = place or _demo_folder(folder)
-    with telling("Setting the stage", steps=3 + 2 * len(course.sections())) as say:
-        made, result = play(
-            target, data=data, months=named_months(months), say=lambda t: say(STAGES.get(t, f"Playing {t}"))
-        )
+    with telling("Setting the stage", steps=4 + 2 * len(course.sections())) as say:
+        played = play(target, data=data, months=named_months(months), say=lambda t: say(STAGES.get(t, f"Playing {t}")))
+    made, result, again = played.workspace, played.result, played.replayed
     show(result, as_json=as_json, junit=None)
     if not as_json:
+        click.echo(f"Replayed from copies, the homework has {score(again.points, again.max_points)}.")
+        click.echo(f"Handed in, and graded once more from there: {quoted(played.bundle.path)}")
         look = "flowcoach ui --demo" if target == Path(".demo") else f"flowcoach --workspace {quoted(target)} ui"
         click.echo(f"The workspace stays: {made.folder}\nLook at it with: {look}")
-    sys.exit(result.exit_code)
+    sys.exit(max(result.exit_code, again.exit_code))
 
 
 @main.command()

@@ -1,17 +1,28 @@
-"""The main job, end to end, in a throw-away workspace: data, every section's script and solution, the checks."""
+"""The main job, end to end, in a throw-away workspace: data, every section's script and solution, the checks.
+
+The homework is done, its figures are asked of their models again, it is replayed and handed in.
+"""
 
 from __future__ import annotations
 
 import shutil
+import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from flowcoach import course
+from flowcoach import course, rescore
 from flowcoach.coach import scripts
 from flowcoach.coach.start import Say, start
 from flowcoach.course import Section
 from flowcoach.evidence.stores import shown
+from flowcoach.handin import replay
+from flowcoach.handin.bundle import DEFAULT
+from flowcoach.handin.form import Form
+from flowcoach.handin.names import rewriter
+from flowcoach.handin.submit import Ready, submit
+from flowcoach.isolation import Trust
 from flowcoach.problem import Problem
 from flowcoach.result import Result
 from flowcoach.workspace import Workspace, remove
@@ -20,8 +31,19 @@ MARK = Path(".flowcoach", "demo")  # says that a workspace is nobody's work
 SIDE_BY_SIDE = 2  # sections: each is a process that waits as much as it works
 
 
-def demo(folder: Path, *, data: Path | None, months: Sequence[str], say: Say) -> tuple[Workspace, Result]:
-    """Play a whole course in `folder` and check it; the workspace stays for a look in the UI.
+@dataclass(frozen=True)
+class Demo:
+    """What became of a demo: its workspace, what the checks say of it, what they say of the homework when it was
+    replayed elsewhere, and the bundle that was handed in."""
+
+    workspace: Workspace
+    result: Result
+    replayed: Result
+    bundle: Ready
+
+
+def demo(folder: Path, *, data: Path | None, months: Sequence[str], say: Say) -> Demo:
+    """Play a whole course in `folder`, check it and hand it in; the workspace stays for a look in the UI.
 
     `say` is told each step. Raises Problem when `folder` is somebody's work, or when a script fails.
     """
@@ -34,10 +56,43 @@ def demo(folder: Path, *, data: Path | None, months: Sequence[str], say: Say) ->
     made = start(folder, learner="demo", data=data, months=months, say=say)
     _refuse_another_store(made)
     with ThreadPoolExecutor(SIDE_BY_SIDE) as players:
-        for played in [players.submit(_play, section, made, say) for section in course.sections()]:
+        homework = [section for section in course.sections() if section.is_homework]
+        replays = [players.submit(_do_homework, section, made, say) for section in homework]  # the longest begins first
+        others = [section for section in course.sections() if not section.is_homework]
+        for played in [players.submit(_play, section, made, say) for section in others]:
             played.result()
+        replayed = replays[0].result()
     say("checks")
-    return made, course.look((), made.folder, made.own_store)
+    result = course.look((), made.folder, made.own_store, rescorer=rescore.own(made, compute=True))
+    say("the hand-in")
+    chosen = [section.id for section in homework]
+    handed_in = replace(result, sections=tuple(one for one in result.sections if one.id in chosen))
+    form = Form(code="https://example.org/demo/homework")
+    private = rewriter(made.folder, keep_names=False)
+    ready = submit(made, form, handed_in, private, made.folder / DEFAULT, lambda _: None)
+    return Demo(made, result, replayed, ready)
+
+
+def _do_homework(section: Section, made: Workspace, say: Say) -> Result:
+    """Do the homework with the solution's scripts, then do it again from copies, elsewhere; what is said of that."""
+    say(f"{section.id} homework")
+    scripts.run(section.folder / "run.py", made, quiet=True)
+    for source in (course.root() / "solutions" / section.name).glob("*.py"):
+        shutil.copyfile(source, made.folder / section.place / source.name)
+    _require_all(replay.play(made, replay.steps_of(section), trust=None))
+    section.load("answers").fill(made)
+    say(f"{section.id} homework once more, from copies")
+    files = replay.scripts_in(made.folder)
+    with tempfile.TemporaryDirectory(prefix="flowcoach-", ignore_cleanup_errors=True) as scratch:
+        again, played = replay.again(section, files, made, Path(scratch, "again"), trust=Trust.OWN)
+        _require_all(played)
+        return course.look((section.id,), again.folder, again.own_store)
+
+
+def _require_all(played: Sequence[replay.Played]) -> None:
+    for step in played:
+        if step.code:
+            raise Problem(f"{step.script} ended with an error:\n{step.output[-1500:]}", "read its last line above")
 
 
 def _play(section: Section, made: Workspace, say: Say) -> None:

@@ -35,11 +35,15 @@ _MOST = 200  # files
 
 @dataclass(frozen=True)
 class Step:
-    """A script of the homework with its arguments; with `server`, "{server}" in them is a tracking server's address."""
+    """A script of the homework with its arguments; with `server`, "{server}" in them is a tracking server's address.
+
+    One that is `final` needs a fourth month.
+    """
 
     script: str
     arguments: tuple[str, ...] = ()
     server: bool = False
+    final: bool = False
 
 
 @dataclass(frozen=True)
@@ -61,7 +65,10 @@ def steps_of(section: Section) -> tuple[Step, ...]:
         listed = toml.read(path)["step"]
     except FileNotFoundError:
         raise Problem(f"Section {section.id} has nothing to replay.", "the homework does: flowcoach list") from None
-    return tuple(Step(one["script"], tuple(one.get("arguments", ())), one.get("server", False)) for one in listed)
+    return tuple(
+        Step(one["script"], tuple(one.get("arguments", ())), one.get("server", False), one.get("final", False))
+        for one in listed
+    )
 
 
 def scripts_in(folder: Path) -> dict[str, bytes]:
@@ -131,6 +138,7 @@ def play(here: Workspace, steps: Sequence[Step], *, trust: Trust | None) -> tupl
         "steps": [
             {"script": f"{_HOMEWORK}/{step.script}", "arguments": step.arguments, "server": step.server}
             for step in steps
+            if here.final is not None or not step.final
         ],
         "store": here.own_store,
         "artifacts": str(here.folder / "mlartifacts"),
