@@ -65,6 +65,10 @@ def main(data: Path, at_the_end: bool) -> None:
         order_by=["metrics.rmse ASC"],
         max_results=5,
     )
+    if trials.empty or "params.max_depth" not in trials:
+        raise click.ClickException(
+            "“homework-search” has no trials with their knobs yet. First: hpo.py, with gap 4 filled."
+        )
     if mlflow.get_experiment_by_name("homework-finalists") is None:
         mlflow.create_experiment("homework-finalists", f"{HERE.artifacts}/homework-finalists")
     mlflow.set_experiment("homework-finalists")
