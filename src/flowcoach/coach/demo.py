@@ -5,12 +5,18 @@ The homework is done, its figures are asked of their models again, it is replaye
 
 from __future__ import annotations
 
+import json
+import os
 import shutil
+import subprocess
+import sys
 import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import Self
 
 from flowcoach import course, rescore
 from flowcoach.coach import scripts
@@ -55,11 +61,11 @@ def demo(folder: Path, *, data: Path | None, months: Sequence[str], say: Say) ->
     (folder / MARK).touch()
     made = start(folder, learner="demo", data=data, months=months, say=say)
     _refuse_another_store(made)
-    with ThreadPoolExecutor(SIDE_BY_SIDE) as players:
+    with ThreadPoolExecutor(SIDE_BY_SIDE) as players, Cast(made) as cast:
         homework = [section for section in course.sections() if section.is_homework]
         replays = [players.submit(_do_homework, section, made, say) for section in homework]  # the longest begins first
         others = [section for section in course.sections() if not section.is_homework]
-        for played in [players.submit(_play, section, made, say) for section in others]:
+        for played in [players.submit(_play, section, cast, say) for section in others]:
             played.result()
         replayed = replays[0].result()
     say("checks")
@@ -95,12 +101,62 @@ def _require_all(played: Sequence[replay.Played]) -> None:
             raise Problem(f"{step.script} ended with an error:\n{step.output[-1500:]}", "read its last line above")
 
 
-def _play(section: Section, made: Workspace, say: Say) -> None:
+class Cast:
+    """Processes that play scripts in a workspace, each of which imported MLflow once (`flowcoach.forked`)."""
+
+    def __init__(self, made: Workspace) -> None:
+        self._made = made
+        self._idle: SimpleQueue[subprocess.Popen[str]] = SimpleQueue()
+        self._all: list[subprocess.Popen[str]] = []
+        self._scratch = tempfile.TemporaryDirectory(prefix="flowcoach-", ignore_cleanup_errors=True)
+
+    def __enter__(self) -> Self:
+        """Nobody plays yet; a process is started when all others are busy."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Send everybody home."""
+        for process in self._all:
+            process.kill()
+            process.communicate()
+        self._scratch.cleanup()
+
+    def play(self, script: Path) -> None:
+        """Run a script to its end. Raises Problem, with its last words, when it fails."""
+        try:
+            process = self._idle.get_nowait()
+        except Empty:
+            process = self._start()
+        assert process.stdin is not None
+        assert process.stdout is not None
+        log = Path(self._scratch.name, f"{process.pid}.log")
+        process.stdin.write(json.dumps({"script": str(script), "arguments": [], "log": str(log)}) + "\n")
+        process.stdin.flush()
+        answer = process.stdout.readline()
+        if not answer or json.loads(answer)["code"]:
+            raise scripts.failed(script, log.read_text(encoding="utf-8", errors="replace"))
+        self._idle.put(process)
+
+    def _start(self) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "flowcoach.forked"],
+            cwd=self._made.folder,
+            env={**scripts.environment(self._made), "GIT_CONFIG_GLOBAL": os.devnull, "PYTHONSAFEPATH": "1"},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            encoding="utf-8",
+        )
+        self._all.append(process)
+        return process
+
+
+def _play(section: Section, cast: Cast, say: Say) -> None:
     """Run a section's script, then its exercise with the solution filled in."""
     say(f"{section.id} run.py")
-    scripts.run(section.folder / "run.py", made, quiet=True)
+    cast.play(section.folder / "run.py")
     say(f"{section.id} exercise")
-    scripts.run(course.root() / "solutions" / section.name / "exercise.py", made, quiet=True)
+    cast.play(course.root() / "solutions" / section.name / "exercise.py")
 
 
 def _refuse_another_store(made: Workspace) -> None:

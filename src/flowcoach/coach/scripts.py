@@ -60,9 +60,14 @@ def run(script: Path, workspace: Workspace, arguments: Sequence[str] = (), *, qu
         check=False,
     )
     if done.returncode:
-        last = "\n".join(done.stdout.strip().splitlines()[-15:])
-        raise Problem(f"{script.name} of {script.parent.name} ended with an error:\n{last}", "read its last line above")
+        raise failed(script, done.stdout)
     return 0
+
+
+def failed(script: Path, output: str) -> Problem:
+    """What to say of a script that ended with an error: its last words."""
+    last = "\n".join(output.strip().splitlines()[-15:])
+    return Problem(f"{script.name} of {script.parent.name} ended with an error:\n{last}", "read its last line above")
 
 
 def begin(script: Path, workspace: Workspace) -> subprocess.Popen[str]:

@@ -2,13 +2,11 @@
 
 Run by path, in a process of its own, with the plan in `plan.json`: {"steps": [{"script", "arguments", "server"}],
 "store", "artifacts"}. What became of each step is written to `played.json`: [{"script", "code", "output"}]; it ends
-with the first step that fails. Libraries that take seconds to import are imported once, and every script runs in a fork
-of this process, as if it had been started by itself; where there is no fork, it is.
+with the first step that fails. Libraries that take seconds to import are imported once (`flowcoach.forked`).
 """
 
 import json
 import os
-import runpy
 import socket
 import subprocess
 import sys
@@ -18,8 +16,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from flowcoach import forked
+
 HOST = "127.0.0.1"
-HEAVY = ("mlflow", "mlflow.sklearn", "pandas", "pyarrow.parquet", "sklearn.ensemble", "optuna", "click")
+LOG = Path("played.log")
 KEPT = 4000  # characters of what a script printed
 WAIT = 120  # seconds for the server
 
@@ -31,10 +31,7 @@ def main() -> int:
     if any(step["server"] for step in plan["steps"]):
         address = f"http://{HOST}:{_free_port()}"
         server = _serve(plan, address)  # it takes a while to be ready, and nobody waits for it yet
-    if hasattr(os, "fork"):
-        for name in HEAVY:
-            with suppress(ImportError):
-                __import__(name)
+    forked.preload()
     played: list[dict[str, Any]] = []
     try:
         for step in plan["steps"]:
@@ -42,8 +39,9 @@ def main() -> int:
                 played.append({"script": step["script"], "code": 1, "output": "the tracking server did not start"})
                 break
             arguments = [text.replace("{server}", address) for text in step["arguments"]]
-            code, output = _run(step["script"], arguments)
-            played.append({"script": step["script"], "code": code, "output": output[-KEPT:]})
+            code = forked.run(step["script"], arguments, LOG)
+            output = LOG.read_text(encoding="utf-8", errors="replace")[-KEPT:]
+            played.append({"script": step["script"], "code": code, "output": output})
             if code:
                 break
     finally:
@@ -53,48 +51,6 @@ def main() -> int:
                 server.wait(timeout=10)
         Path("played.json").write_text(json.dumps(played), encoding="utf-8")
     return int(any(step["code"] for step in played))
-
-
-def _run(script: str, arguments: list[str]) -> tuple[int, str]:
-    """Run a script to its end; its exit code and what it printed, both streams."""
-    log = Path("played.log")
-    with log.open("wb") as said:
-        if hasattr(os, "fork"):
-            child = os.fork()
-            if child == 0:
-                _become(script, arguments, said.fileno())
-            _, status = os.waitpid(child, 0)
-            code = os.waitstatus_to_exitcode(status)
-        else:
-            words = [sys.executable, script, *arguments]
-            code = subprocess.run(words, stdout=said, stderr=subprocess.STDOUT, check=False).returncode
-    output = log.read_text(encoding="utf-8", errors="replace")
-    log.unlink()
-    return code, output
-
-
-def _become(script: str, arguments: list[str], out: int) -> None:
-    """Go on as the script: its arguments, its streams, its place first on the path. Never comes back."""
-    code = 1
-    try:
-        os.dup2(out, 1)
-        os.dup2(out, 2)
-        sys.argv = [script, *arguments]
-        sys.path[0] = str(Path(script).resolve().parent)
-        runpy.run_path(script, run_name="__main__")
-        code = 0
-    except SystemExit as end:
-        code = end.code if isinstance(end.code, int) else int(bool(end.code))
-        if isinstance(end.code, str):
-            sys.stdout.write(f"{end.code}\n")
-    except BaseException:
-        import traceback
-
-        traceback.print_exc()
-    finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code & 0xFF)
 
 
 def _serve(plan: dict[str, Any], address: str) -> subprocess.Popen[bytes]:
