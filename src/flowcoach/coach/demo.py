@@ -18,7 +18,7 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Self
 
-from flowcoach import course, rescore
+from flowcoach import course, rescore, workspace
 from flowcoach.coach import scripts
 from flowcoach.coach.start import Say, start
 from flowcoach.course import Section
@@ -34,7 +34,7 @@ from flowcoach.result import Result
 from flowcoach.workspace import Workspace, remove
 
 MARK = Path(".flowcoach", "demo")  # says that a workspace is nobody's work
-SIDE_BY_SIDE = 2  # sections: each is a process that waits as much as it works
+SIDE_BY_SIDE = 3  # sections: each is a process that also waits for servers
 
 
 @dataclass(frozen=True)
@@ -59,12 +59,13 @@ def demo(folder: Path, *, data: Path | None, months: Sequence[str], say: Say) ->
     _clear(folder)
     (folder / MARK).parent.mkdir(parents=True, exist_ok=True)
     (folder / MARK).touch()
-    made = start(folder, learner="demo", data=data, months=months, say=say)
-    _refuse_another_store(made)
-    with ThreadPoolExecutor(SIDE_BY_SIDE) as players, Cast(made) as cast:
+    folder = folder.resolve()
+    with ThreadPoolExecutor(SIDE_BY_SIDE) as players, Cast(folder) as cast:
+        made = start(folder, learner="demo", data=data, months=months, say=say)
+        _refuse_another_store(made)
         homework = [section for section in course.sections() if section.is_homework]
         replays = [players.submit(_do_homework, section, made, say) for section in homework]  # the longest begins first
-        others = [section for section in course.sections() if not section.is_homework]
+        others = [section for section in reversed(course.sections()) if not section.is_homework]  # so do later ones
         for played in [players.submit(_play, section, cast, say) for section in others]:
             played.result()
         replayed = replays[0].result()
@@ -87,6 +88,7 @@ def _do_homework(section: Section, made: Workspace, say: Say) -> Result:
         shutil.copyfile(source, made.folder / section.place / source.name)
     _require_all(replay.play(made, replay.steps_of(section), trust=None))
     section.load("answers").fill(made)
+    course.look((section.id,), made.folder, made.own_store, rescorer=rescore.own(made, compute=True))  # remembered
     say(f"{section.id} homework once more, from copies")
     files = replay.scripts_in(made.folder)
     with tempfile.TemporaryDirectory(prefix="flowcoach-", ignore_cleanup_errors=True) as scratch:
@@ -104,14 +106,16 @@ def _require_all(played: Sequence[replay.Played]) -> None:
 class Cast:
     """Processes that play scripts in a workspace, each of which imported MLflow once (`flowcoach.forked`)."""
 
-    def __init__(self, made: Workspace) -> None:
-        self._made = made
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
         self._idle: SimpleQueue[subprocess.Popen[str]] = SimpleQueue()
         self._all: list[subprocess.Popen[str]] = []
         self._scratch = tempfile.TemporaryDirectory(prefix="flowcoach-", ignore_cleanup_errors=True)
 
     def __enter__(self) -> Self:
-        """Nobody plays yet; a process is started when all others are busy."""
+        """Two get ready while the workspace is made; one more is started when all others are busy."""
+        for _ in range(2):
+            self._idle.put(self._start())
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -140,8 +144,8 @@ class Cast:
     def _start(self) -> subprocess.Popen[str]:
         process = subprocess.Popen(
             [sys.executable, "-m", "flowcoach.forked"],
-            cwd=self._made.folder,
-            env={**scripts.environment(self._made), "GIT_CONFIG_GLOBAL": os.devnull, "PYTHONSAFEPATH": "1"},
+            cwd=self._folder,
+            env=self._environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -149,6 +153,12 @@ class Cast:
         )
         self._all.append(process)
         return process
+
+    @property
+    def _environment(self) -> dict[str, str]:
+        store = workspace.absolute("sqlite:///mlflow.db", self._folder)  # as a new workspace's settings say
+        here = Workspace(self._folder, "demo", store, self._folder, (), 0)
+        return {**scripts.environment(here), "GIT_CONFIG_GLOBAL": os.devnull, "PYTHONSAFEPATH": "1"}
 
 
 def _play(section: Section, cast: Cast, say: Say) -> None:
