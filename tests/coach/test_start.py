@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from flowcoach import course, taxi, workspace
+from flowcoach import __version__, course, taxi, workspace
 from flowcoach.coach import scripts
 from flowcoach.coach.start import register_kernel, start, write_months
 from flowcoach.problem import Problem
@@ -41,6 +41,16 @@ def test_it_holds_what_a_learner_needs(prepared: Workspace) -> None:
         section.name for section in course.sections() if not section.is_homework
     ]
     assert (prepared.folder / "homework" / "answers.toml").is_file()
+
+
+def test_its_repository_is_judged_at_each_push_by_this_version(prepared: Workspace) -> None:
+    workflow = prepared.folder / ".github" / "workflows" / "flowcoach.yml"
+    text = workflow.read_text(encoding="utf-8")
+    assert f"flowcoach=={__version__}" in text
+    assert "FLOWCOACH_VERSION" not in text
+    program = Path(sys.executable).with_name("check-jsonschema")
+    words = [str(program), "--builtin-schema", "vendor.github-workflows", str(workflow)]
+    assert subprocess.run(words, capture_output=True, check=False).returncode == 0
 
 
 def test_its_notebooks_name_the_kernel_that_was_registered(prepared: Workspace) -> None:

@@ -12,7 +12,7 @@ import click
 
 from flowcoach import __version__, course, workspace
 from flowcoach.atomic import write_text
-from flowcoach.cli.manner import Sections, new_console, quoted, show, telling
+from flowcoach.cli.manner import Sections, quoted, show, telling
 from flowcoach.cli.root import main
 from flowcoach.problem import Problem
 from flowcoach.result import Obstacle, Result, State, to_dict
@@ -229,7 +229,7 @@ def ci(
         if len(results) > 1 and not as_json:
             click.secho(f"\n{title}", bold=True)
         if one.problem and not as_json:
-            new_console(stderr=True).print(f"{one.problem.cause}\nNext: {one.problem.next_step}")
+            click.echo(f"{one.problem.cause}\nNext: {one.problem.next_step}", err=True)
         elif not as_json:
             show(one, as_json=False, junit=None)
     whole = job.together(results)

@@ -14,7 +14,7 @@ from contextlib import closing
 from importlib.metadata import version
 from pathlib import Path
 
-from flowcoach import course, taxi, workspace
+from flowcoach import __version__, course, taxi, workspace
 from flowcoach.atomic import replacing, write_text
 from flowcoach.coach import progress, scripts
 from flowcoach.coach.scripts import require
@@ -23,6 +23,7 @@ from flowcoach.problem import Problem
 from flowcoach.workspace import SETTINGS, Workspace
 
 KERNEL = "flowcoach"
+_WORKFLOW = Path(__file__).with_name("workflow.yml")
 IGNORED = (
     ".venv/\ndata/\nmlartifacts/\n*.db\n*.db-journal\n*.db-wal\n*.db-shm\n"
     ".flowcoach/\n.ipynb_checkpoints/\n__pycache__/\n"
@@ -64,6 +65,10 @@ def start(
         write_text(folder / SETTINGS, _settings(learner or uuid.uuid4().hex[:8], data, months, trips))
     if not (folder / ".gitignore").exists():
         write_text(folder / ".gitignore", IGNORED)
+    workflow = folder / ".github" / "workflows" / "flowcoach.yml"
+    if not workflow.exists():
+        workflow.parent.mkdir(parents=True, exist_ok=True)
+        write_text(workflow, _WORKFLOW.read_text(encoding="utf-8").replace("FLOWCOACH_VERSION", __version__))
     made = workspace.load(folder)
     copy_exercises(made)
     say("trips")
