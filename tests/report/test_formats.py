@@ -65,9 +65,7 @@ def test_the_states_of_the_schema_are_the_states() -> None:
     assert SCHEMA["$defs"]["check"]["properties"]["state"]["enum"] == [state.value for state in State]
 
 
-@pytest.mark.parametrize(
-    "change", [{"state": "green"}, {"points": -1}, {"id": "2.3"}, {"extra": 1}, {"hints": None}]
-)
+@pytest.mark.parametrize("change", [{"state": "green"}, {"points": -1}, {"id": "2.3"}, {"extra": 1}, {"hints": None}])
 def test_what_is_no_check_is_not_valid(change: dict[str, Any]) -> None:
     data = to_dict(RESULT)
     data["sections"][0]["checks"][0] |= change
