@@ -26,7 +26,7 @@ SECTION, WRONG_TURN = "2.3", "2.3/best-tagged/tagged-the-newest"
 def main() -> int:
     """Play section 2.3, take the wrong turn, check, and write what the terminal shows as an SVG file."""
     with tempfile.TemporaryDirectory() as scratch:
-        here, _ = demo(Path(scratch) / "my-course", data=None, months=MONTHS, say=print)
+        here = demo(Path(scratch) / "my-course", data=None, months=MONTHS, say=print).workspace
         os.environ.update(environment(here))
         wrong = next(one for one in course.section(SECTION).mistakes if one.misconception_id == WRONG_TURN)
         wrong.build(here)
