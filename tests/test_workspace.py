@@ -66,3 +66,26 @@ def test_the_address_of_the_store_names_the_same_file_to_mlflow_and_to_us(tmp_pa
     store = workspace.absolute("sqlite:///mlflow.db", tmp_path / name)
     assert make_url(store).database == (tmp_path / name / "mlflow.db").as_posix()
     assert path_of(store) == tmp_path / name / "mlflow.db"
+
+
+class TestRealMonths:
+    def test_months_that_lie_elsewhere_are_real(self, tmp_path: Path) -> None:
+        (tmp_path / "flowcoach.toml").write_text('[data]\nfolder = "../taxi"\n', encoding="utf-8")
+        assert workspace.load(tmp_path).is_real
+
+    def test_that_they_were_fetched_is_noted_and_nothing_else_changes(self, tmp_path: Path) -> None:
+        settings = tmp_path / "flowcoach.toml"
+        settings.write_text('# mine\nlearner = "ada"\n\n[data]\ntrips = 900 # few\n', encoding="utf-8")
+        assert not workspace.load(tmp_path).is_real
+        assert workspace.note_real(workspace.load(tmp_path)).is_real
+        text = settings.read_text(encoding="utf-8")
+        assert text.startswith('# mine\nlearner = "ada"\n\n[data]\ntrips = 900 # few\n')
+
+    def test_the_month_after_december_is_in_the_next_year(self) -> None:
+        assert workspace.next_month("2023-12") == "2024-01"
+
+
+class TestVariants:
+    def test_a_learner_keeps_theirs_and_another_has_another(self) -> None:
+        picked = {workspace.pick(learner, "2.7/random_state", range(1000)) for learner in ("ada", "ada", "bob", "eve")}
+        assert len(picked) == 3

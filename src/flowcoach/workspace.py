@@ -30,6 +30,7 @@ _EXAMPLES = {
     "folder": 'folder = "data"',
     "months": f"months = {list(MONTHS)}",
     "trips": "trips = 6000",
+    "real": "real = true",
 }
 
 
@@ -44,7 +45,7 @@ class Workspace:
     `learner` seeds which trips are theirs. `address` is the store as the settings write it, relative paths counting
     from the folder. `data` is the folder of the months; `month_names` are training, validation and test month, in
     this order, as "2023-01"; `final_name` is one more, which takes no part in choosing ("" when there is none); `trips`
-    is how many trips a synthetic month has.
+    is how many trips a synthetic month has; `real` is whether the settings say that the months are the publisher's own.
     """
 
     folder: Path
@@ -54,6 +55,7 @@ class Workspace:
     month_names: tuple[str, ...]
     trips: int
     final_name: str = ""
+    real: bool = False
 
     @property
     def store(self) -> str:
@@ -84,6 +86,11 @@ class Workspace:
     def final(self) -> Path | None:
         """The file of the month that is measured once, at the very end; None when the settings name none."""
         return month_file(self.data, self.final_name) if self.final_name else None
+
+    @property
+    def is_real(self) -> bool:
+        """Whether the months are real ones, which cannot be made again: they were fetched, or lie elsewhere."""
+        return self.real or not self.data.is_relative_to(self.folder)
 
     def pick(self, question: str, options: Sequence[T]) -> T:
         """This learner's own variant of a question: one of the options, which stays the same for good."""
@@ -123,6 +130,19 @@ def next_month(name: str) -> str:
     """The month after another: "2024-01" after "2023-12"."""
     year, month = (int(part) for part in name.split("-"))
     return f"{year + month // 12}-{month % 12 + 1:02d}"
+
+
+def note_real(here: Workspace) -> Workspace:
+    """Write into the settings that the months are real ones; everything else in the file stays as it is."""
+    import tomlkit
+
+    path = here.folder / SETTINGS
+    document = tomlkit.parse(path.read_text(encoding="utf-8"))
+    table = document.setdefault("data", tomlkit.table())
+    if table.get("real") is not True:
+        table["real"] = True
+        write_text(path, tomlkit.dumps(document))
+    return load(here.folder)
 
 
 def remove(folder: Path) -> None:
@@ -188,6 +208,7 @@ def load(folder: Path) -> Workspace:
         data=folder / _setting(path, data, "folder", str, "data"),
         month_names=months[:3],
         final_name=months[3] if len(months) > 3 else "",
+        real=_setting(path, data, "real", bool, False),
         trips=_setting(path, data, "trips", int, 6000),
     )
 

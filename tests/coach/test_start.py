@@ -110,6 +110,17 @@ def test_a_folder_of_real_months_is_never_filled_up(prepared: Workspace, tmp_pat
     assert list(real.iterdir()) == []
 
 
+def test_with_real_months_to_fetch_no_synthetic_ones_are_drawn(prepared: Workspace, tmp_path: Path) -> None:
+    def fetch(here: Workspace) -> None:
+        for month in here.months:
+            month.parent.mkdir(exist_ok=True)
+            month.write_bytes(b"as published")
+
+    made = start(tmp_path / "course", learner="ada", fetch=fetch, store=prepared.folder / "mlflow.db")
+    assert made.is_real
+    assert {month.read_bytes() for month in made.months} == {b"as published"}
+
+
 def test_a_file_is_no_place_for_a_workspace(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(Problem, match="is a file"):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from flowcoach import isolation, rescore, workspace
+from flowcoach import isolation, rescore, taxi, workspace
 from flowcoach.checks import Failed, expect_reproduced
 from flowcoach.evidence import Evidence, NotFound, Outcome, Unavailable, Verdict
 from flowcoach.workspace import Workspace
@@ -140,6 +140,17 @@ class TestForeign:
         (verdict,) = ask(Logged(stranger), rescore.foreign(stranger, tmp_path), "cloudpickle").values()
         assert verdict is not None
         assert verdict.outcome is Outcome.REPRODUCED
+
+
+def test_figures_on_real_months_are_asked_again_on_the_publishers_own_only(stranger: Workspace, tmp_path: Path) -> None:
+    fetched = workspace.note_real(stranger)
+    (unknown,) = ask(Logged(fetched), rescore.foreign(fetched, tmp_path), "skops").values()
+    assert unknown is not None
+    assert (unknown.outcome, "real trips of 2023-02" in unknown.reason) == (Outcome.IRREPRODUCIBLE, True)
+    taxi.write(taxi.month(2023, 2, trips=200), workspace.month_file(tmp_path / "given", "2023-02"))
+    (other,) = ask(Logged(fetched), rescore.foreign(fetched, tmp_path, published=tmp_path / "given"), "skops").values()
+    assert other is not None
+    assert "is not the publisher's file" in other.reason
 
 
 def test_without_a_sandbox_nothing_of_a_stranger_is_loaded(

@@ -109,8 +109,9 @@ def _form(here: workspace.Workspace, *, is_asked: bool) -> Form:
 @main.command()
 @click.argument("bundle", type=click.Path(dir_okay=False, path_type=Path))
 @click.option("--rescore", is_flag=True, help="Ask the models in it again, in a sandbox.")
+@click.option("--data", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Real months, to ask on.")
 @click.option("--json", "as_json", is_flag=True, help="Write what was found as JSON.")
-def verify(bundle: Path, rescore: bool, as_json: bool) -> None:
+def verify(bundle: Path, rescore: bool, data: Path | None, as_json: bool) -> None:
     """Say whether a bundle is whole, unaltered, and worth what it claims. Nothing of it is executed.
 
     \b
@@ -124,7 +125,7 @@ def verify(bundle: Path, rescore: bool, as_json: bool) -> None:
     if not bundle.is_file():
         raise Problem(f"There is no file {bundle}.", "name the bundle that flowcoach submit wrote")
     with tempfile.TemporaryDirectory(prefix="flowcoach-") as scratch, telling("Unpacking and checking", steps=1):
-        found = look(bundle, Path(scratch), ask_models=rescore)
+        found = look(bundle, Path(scratch), ask_models=rescore or data is not None, published=data)
     if as_json:
         result = to_dict(found.result) if found.result else None
         told = {

@@ -33,12 +33,16 @@ from flowcoach.problem import Problem
 @click.option("--learner", help="An id of your own; it picks which trips are yours. Random when not given.")
 @click.option("--data", type=click.Path(exists=True, file_okay=False, path_type=Path), help="A folder of real months.")
 @click.option("--months", nargs=3, type=MONTH, metavar="TRAIN VALID TEST", help="Three months, as 2023-01.")
+@click.option("--real", is_flag=True, help="Fetch the real months instead of drawing synthetic ones.")
 @click.option("--at", type=Sections(), metavar="SECTION", help="Begin in the middle, with this section.")
-def start(folder: Path, learner: str | None, data: Path | None, months: tuple[Any, ...] | None, at: str | None) -> None:
+def start(
+    folder: Path, learner: str | None, data: Path | None, months: tuple[Any, ...] | None, real: bool, at: str | None
+) -> None:
     """Make a workspace: your store, your trips, your exercises.
 
     \b
     flowcoach start my-course
+    flowcoach start my-course --real             on the real months, fetched from their publisher
     flowcoach start my-course --data ~/taxi      on real months you have
     flowcoach start my-course --at 2.5           in the middle; the sections before can still be done
     """
@@ -49,11 +53,18 @@ def start(folder: Path, learner: str | None, data: Path | None, months: tuple[An
             raise Problem(f"You are in a workspace already: {parent}", "go on in it: flowcoach says where you are")
     begin = course.section(at) if at else course.sections()[0]
     ignored = (
-        {"--learner": learner, "--data": data, "--months": months} if (folder / workspace.SETTINGS).exists() else {}
+        {"--learner": learner, "--data": data, "--months": months, "--real": real}
+        if (folder / workspace.SETTINGS).exists()
+        else {}
     )
     with telling("Making your workspace", steps=5 if at else 4) as say:
         made = coach.start(
-            folder, learner=learner, data=data, months=named_months(months), say=lambda t: say(STAGES[t])
+            folder,
+            learner=learner,
+            data=data,
+            months=named_months(months),
+            fetch=_fetch if real else None,
+            say=lambda t: say(STAGES[t]),
         )
         say("Telling Jupyter about this Python")
         kernel = coach.register_kernel()
@@ -110,6 +121,7 @@ def data(folder: Path | None, download: bool, mirror: str | None) -> None:
     here = workspace.find(explicit=folder)
     if download or mirror:
         _download(here, mirror)
+        here = workspace.note_real(here)
     else:
         from flowcoach.coach import start as coach
 
@@ -117,6 +129,18 @@ def data(folder: Path | None, download: bool, mirror: str | None) -> None:
             click.echo(f"made     {path}")
     for path in (*here.months, *filter(None, [here.final])):
         click.echo(f"{path.stat().st_size:>9,} bytes  {path}")
+
+
+def _fetch(here: workspace.Workspace) -> None:
+    """Fetch the workspace's months without a bar of its own, for one is drawn already."""
+    from flowcoach import taxi
+    from flowcoach.coach.scripts import require
+
+    require("requests", "tenacity", "pyarrow")
+    for name in (*here.month_names, *filter(None, [here.final_name])):
+        year, month = (int(part) for part in name.split("-"))
+        if warning := taxi.download(year, month, here.data, mirror=taxi.mirror()).warning:
+            click.echo(warning, err=True)
 
 
 def _download(here: workspace.Workspace, mirror: str | None) -> None:

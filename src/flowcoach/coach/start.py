@@ -46,15 +46,17 @@ def start(
     data: Path | None = None,
     months: Sequence[str] = workspace.MONTHS,
     trips: int = 6000,
+    fetch: Callable[[Workspace], object] | None = None,
     store: Path | None = None,
     say: Say = lambda _: None,
 ) -> Workspace:
     """Make `folder` a workspace, or complete the one that is there: what exists is never written over.
 
     `learner` seeds which synthetic trips are theirs (a random id when not given). With `data`, a folder of real
-    months, no synthetic ones are made. With `store`, one that was prepared before, that one is copied, which is
-    quicker than making it. `say` is told each step. Raises Problem for a folder that holds other things,
-    for a missing library, and when the store cannot be prepared.
+    months, no synthetic ones are made; with `fetch`, that is called to put real ones into the data folder. With
+    `store`, one that was prepared before, that one is copied, which is quicker than making it. `say` is told each
+    step. Raises Problem for a folder that holds other things, for a missing library, and when the store cannot be
+    prepared.
     """
     require("mlflow", "pandas", "pyarrow", "sklearn")
     folder = folder.resolve()
@@ -72,6 +74,9 @@ def start(
     made = workspace.load(folder)
     copy_exercises(made)
     say("trips")
+    if fetch is not None and not made.is_real:
+        fetch(made)
+        made = workspace.note_real(made)
     write_months(made)
     say("store")
     if made.own_store.startswith("sqlite:"):
@@ -84,7 +89,7 @@ def write_months(made: Workspace) -> list[Path]:
 
     A data folder elsewhere holds real months: nothing is made there. Raises Problem when one is missing in it.
     """
-    if not made.data.is_relative_to(made.folder):
+    if made.is_real:
         _require_months(made.months)
         return []
     require("numpy", "pandas", "pyarrow")
@@ -228,6 +233,8 @@ def _settings(learner: str, data: Path | None, months: Sequence[str], trips: int
     table["folder"] = str(data.resolve()) if data else "data"
     table["months"] = [*months, *_final(data, months)]
     table["trips"] = trips
+    if data is not None:
+        table["real"] = True
     table["months"].comment("training, validation, test; a fourth for the very end")  # pyright: ignore[reportAttributeAccessIssue]
     document["data"] = table
     return tomlkit.dumps(document)

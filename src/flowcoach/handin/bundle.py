@@ -178,7 +178,8 @@ def _settings(here: Workspace) -> bytes:
     is_inside = here.address.startswith("sqlite:///") and not here.address.startswith("sqlite:////")
     document["store"] = here.address if is_inside else "sqlite:///mlflow.db"
     table = tomlkit.table()
-    table["folder"] = "data" if here.data.is_relative_to(here.folder) else "real"
+    table["folder"] = "data"
+    table["real"] = here.is_real
     table["months"] = [*here.month_names, *filter(None, [here.final_name])]
     table["trips"] = here.trips
     document["data"] = table

@@ -103,7 +103,7 @@ def again(
     made, NotIsolated when this machine cannot run it as safely as asked.
     """
     steps = steps_of(section)
-    real = settings.data if not settings.data.is_relative_to(settings.folder) else None
+    real = settings.data if settings.is_real else None
     if real is not None and trust is Trust.FOREIGN:
         raise Problem(
             "This homework was done on real months, which a stranger's settings cannot choose here.",

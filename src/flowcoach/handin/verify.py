@@ -39,10 +39,11 @@ class Verified:
         return 2 if self.problems or self.result is None else self.result.exit_code
 
 
-def verify(path: Path, scratch: Path, *, ask_models: bool = False) -> Verified:
+def verify(path: Path, scratch: Path, *, ask_models: bool = False, published: Path | None = None) -> Verified:
     """Unpack the bundle at `path` below the empty folder `scratch`, compare, and check it once more.
 
-    Nothing of it is executed. With `ask_models`, its models are asked in the sandbox.
+    Nothing of it is executed. With `ask_models`, its models are asked in the sandbox, on months made anew; `published`
+    is a folder of the publisher's months, for work that was done on those.
     """
     folder = scratch / "bundle"
     try:
@@ -56,7 +57,7 @@ def verify(path: Path, scratch: Path, *, ask_models: bool = False) -> Verified:
     here = settings(folder)
     rescorer: Rescorer | None = None
     if ask_models and here is not None:
-        rescorer = rescore.foreign(here, scratch)
+        rescorer = rescore.foreign(here, scratch, published=published)
     asked = [section.id for section in claimed["result"].sections]
     result = examine(folder, asked, rescorer)
     warnings, different = _verdicts(claimed["result"], result)

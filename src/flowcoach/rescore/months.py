@@ -80,8 +80,8 @@ def months_again(here: Workspace, scratch: Path, published: Path | None = None) 
             if known is None or Month(path).digest != known.sha256:
                 raise UnknownMonth(f"{path.name} in {published} is not the publisher's file")
             return path
-        if not here.data.is_relative_to(here.folder):
-            raise UnknownMonth(f"the figure was measured on real trips of {name}; name a folder that has them")
+        if here.is_real:
+            raise UnknownMonth(f"it was measured on the real trips of {name}; --data names a folder that has them")
         path = month_file(scratch, name)
         if not path.is_file():
             try:
