@@ -90,7 +90,7 @@ class Workspace:
     @property
     def is_real(self) -> bool:
         """Whether the months are real ones, which cannot be made again: they were fetched, or lie elsewhere."""
-        return self.real or not self.data.is_relative_to(self.folder)
+        return self.real or not Path(os.path.normpath(self.data)).is_relative_to(self.folder)
 
     def pick(self, question: str, options: Sequence[T]) -> T:
         """This learner's own variant of a question: one of the options, which stays the same for good."""
