@@ -113,6 +113,31 @@ def test_a_file_that_would_unpack_to_many_times_its_size_is_refused(tmp_path: Pa
     assert "times its size" in refused(path, tmp_path / "out")
 
 
+def listed(*entries: bytes) -> bytes:
+    """A ZIP file that is its list of entries alone."""
+    whole = b"".join(entries)
+    return whole + struct.pack(
+        "<4s4H2LH", b"PK\x05\x06", 0, 0, len(entries) & 0xFFFF, len(entries) & 0xFFFF, len(whole), 0, 0
+    )
+
+
+def an_entry(*, offset: int = 0, extra: bytes = b"") -> bytes:
+    numbers = (0, 0, 0, 0, 0, 0, 0, 0, 1, len(extra), 0, 0, 0, 0, offset)
+    return struct.pack("<4s4B4H3L5H2L", b"PK\x01\x02", 45, 0, 45, *numbers) + b"a" + extra
+
+
+def test_millions_of_entries_are_refused_before_they_fill_the_memory(tmp_path: Path) -> None:
+    (tmp_path / "a.zip").write_bytes(listed(*[an_entry()] * 200_000))
+    assert "list of entries is too long" in refused(tmp_path / "a.zip", tmp_path / "out", Most())
+
+
+@pytest.mark.parametrize("offset", [2**62, 2**63, 2**64 - 1])
+def test_a_place_beyond_every_file_is_refused(offset: int, tmp_path: Path) -> None:
+    far = an_entry(offset=0xFFFFFFFF, extra=struct.pack("<HHQ", 1, 8, offset))
+    (tmp_path / "a.zip").write_bytes(listed(far))
+    refused(tmp_path / "a.zip", tmp_path / "out")
+
+
 def test_a_large_archive_is_not_even_opened(tmp_path: Path) -> None:
     (tmp_path / "a.zip").write_bytes(bytes(2**20 + 1))
     assert "more than 1 MB" in refused(tmp_path / "a.zip", tmp_path / "out")

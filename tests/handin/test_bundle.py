@@ -18,10 +18,11 @@ import jsonschema
 import pytest
 
 from flowcoach.handin import submit as hand_in
-from flowcoach.handin.bundle import collect
+from flowcoach.handin.bundle import Contents, collect, manifest
 from flowcoach.handin.form import Form
 from flowcoach.handin.names import rewriter
 from flowcoach.problem import Problem
+from flowcoach.result import Result
 from flowcoach.workspace import Workspace
 from tests.handin.conftest import FLOWCOACH, HandedIn, flowcoach
 
@@ -62,6 +63,8 @@ def test_nothing_in_it_tells_of_this_machine_or_its_user(handed_in: HandedIn) ->
         with closing(sqlite3.connect(store)) as rows:
             users = {text for (text,) in rows.execute("SELECT value FROM tags WHERE key = 'mlflow.user'")}
             users |= {text for (text,) in rows.execute("SELECT DISTINCT user_id FROM runs")}
+            sources = [json.loads(text)["tags"] for (text,) in rows.execute("SELECT dataset_source FROM datasets")]
+            users |= {tags["mlflow.user"] for tags in sources if "mlflow.user" in tags}
     finally:
         store.unlink()
     assert getpass.getuser() not in users
@@ -206,6 +209,98 @@ def test_a_bundle_that_says_something_else_than_the_workspace_is_not_written(
     with pytest.raises(Problem, match="something else than your workspace"):
         hand_in.submit(mine, Form("x"), result, rewriter(mine.folder, keep_names=False), target, lambda _: None)
     assert not target.exists()
+
+
+def packed(here: Workspace, scratch: Path) -> dict[str, bytes]:
+    """What would go into the bundle, with private names replaced."""
+    from flowcoach.evidence.discover import gather
+
+    evidence = gather(here.folder, here.own_store)
+    try:
+        return collect(here, evidence, rewriter(here.folder, keep_names=False), scratch).files
+    finally:
+        evidence.close()
+
+
+def test_a_folder_store_goes_without_the_names_in_it(mine: Workspace, tmp_path: Path) -> None:
+    user, run = getpass.getuser(), mine.folder / "mlruns" / "1" / ("a" * 32)
+    texts = {
+        run.parent / "meta.yaml": f"artifact_location: {run.parent.as_uri()}\nexperiment_id: '1'\n"
+        "lifecycle_stage: active\nname: files\n",
+        run / "meta.yaml": f"artifact_uri: {(run / 'artifacts').as_uri()}\nexperiment_id: '1'\n"
+        f"lifecycle_stage: active\nrun_id: {run.name}\nrun_uuid: {run.name}\nstatus: 3\nuser_id: {user}\n",
+        run / "tags" / "mlflow.user": user,
+        run / "params" / "folder": str(Path.home()),
+    }
+    for path, text in texts.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    files = packed(mine, tmp_path)
+    found = {path: files[path.relative_to(mine.folder).as_posix()].decode() for path in texts}
+    assert found[run / "tags" / "mlflow.user"] == "learner"
+    assert "user_id: learner\n" in found[run / "meta.yaml"]
+    assert f"artifact_uri: mlruns/1/{run.name}/artifacts\n" in found[run / "meta.yaml"]
+    assert found[run / "params" / "folder"] == "~"
+    assert {path: path.read_text(encoding="utf-8") for path in texts} == texts, "the learner's own store stays"
+
+
+def test_where_a_workspace_lay_before_is_not_told(mine: Workspace, tmp_path: Path) -> None:
+    """The copy was worked on in another folder, which is neither this workspace nor below a home."""
+    (tmp_path / "store.db").write_bytes(packed(mine, tmp_path)["mlflow.db"])
+    with closing(sqlite3.connect(tmp_path / "store.db")) as rows:
+        sources = {text for (text,) in rows.execute("SELECT value FROM tags WHERE key = 'mlflow.source.name'")}
+        places = {text for (text,) in rows.execute("SELECT artifact_location FROM experiments")}
+    assert {text.split("/")[0] for text in sources} == {"elsewhere"}
+    assert "mlartifacts/homework-forest" in places
+
+
+@pytest.mark.parametrize(
+    ("text", "plain"),
+    [
+        ("{here}/mlartifacts/1", "mlartifacts/1"),
+        ("file://{here}/mlartifacts/1", "mlartifacts/1"),
+        ("{here}", "."),
+        ("{here}-data/months.csv", "elsewhere/months.csv"),
+        ('{{"uri": "/mnt/disk/months.csv"}}', '{{"uri": "elsewhere/months.csv"}}'),
+        ("C:\\Users\\somebody\\mlruns\\1\\artifacts", "mlruns/1/artifacts"),
+        ("https://example.org/a/b", "https://example.org/a/b"),
+        ("mlflow-artifacts:/1/models", "mlflow-artifacts:/1/models"),
+        ("a 1/2 b", "a 1/2 b"),
+    ],
+)
+@pytest.mark.skipif(sys.platform == "win32", reason="paths of POSIX")
+def test_a_path_is_told_by_what_still_helps(text: str, plain: str, tmp_path: Path) -> None:
+    here = tmp_path / "course"
+    here.mkdir()
+    found = rewriter(here, keep_names=False).record(text.format(here=here))
+    assert found == plain.format()
+
+
+def test_an_older_bundle_is_no_part_of_the_next_one(mine: Workspace) -> None:
+    target = mine.folder / "hand.in"
+    assert flowcoach("submit", "2.7", "--yes", "--out", target, folder=mine.folder).returncode == 0
+    content = target.read_bytes()
+    assert flowcoach("submit", "2.7", "--yes", "--out", target, folder=mine.folder).returncode == 0
+    assert target.read_bytes() == content
+
+
+def test_a_name_that_not_every_system_can_keep_is_named_before_anything_is_packed(
+    mine: Workspace, tmp_path: Path
+) -> None:
+    (mine.folder / "homework" / "aux.md").write_text("", encoding="utf-8")
+    with pytest.raises(Problem, match=r"homework/aux\.md.*Windows"):
+        packed(mine, tmp_path)
+
+
+def test_of_a_server_the_bundle_holds_what_lies_here_and_no_address(handed_in: HandedIn, tmp_path: Path) -> None:
+    about = manifest(
+        handed_in.here,
+        Form("x"),
+        Contents({}),
+        Result(flowcoach="1", stores=("http://tracking.example:5000", f"sqlite:///{handed_in.here.folder}/mlflow.db")),
+        rewriter(handed_in.here.folder, keep_names=False),
+    )
+    assert json.loads(about)["result"]["stores"] == ["sqlite:///mlflow.db"]
 
 
 def test_names_may_be_kept(mine: Workspace, tmp_path: Path) -> None:

@@ -152,6 +152,39 @@ def test_another_version_of_flowcoach_is_a_warning(bundle: Path, tmp_path: Path)
     assert "made by flowcoach 0.0.1" in found.warnings[0]
 
 
+def test_the_name_of_another_on_somebodys_work_is_named(bundle: Path, tmp_path: Path) -> None:
+    found = judged(repacked(bundle, lambda files: manifest(files, learner="ada")), tmp_path)
+    assert found.problems == ("manifest.json says that it is the work of “ada”; its flowcoach.toml says “prove”.",)
+
+
+def test_a_claim_that_leaves_checks_out_is_named(bundle: Path, tmp_path: Path) -> None:
+    def leave_out(files: Files) -> None:
+        claimed = json.loads(files["manifest.json"])["result"]
+        del claimed["sections"][0]["checks"][0]
+        manifest(files, result=claimed)
+
+    found = judged(repacked(bundle, leave_out), tmp_path)
+    assert found.problems == ("2.7/preprocessed: the bundle claims nothing, its evidence says passed.",)
+
+
+def test_claimed_points_are_shown_beside_those_earned(bundle: Path, tmp_path: Path) -> None:
+    def claim(files: Files) -> None:
+        claimed = json.loads(files["manifest.json"])["result"]
+        claimed["sections"][0]["checks"][0]["points"] = 99
+        manifest(files, result=claimed)
+
+    found = judged(repacked(bundle, claim), tmp_path)
+    text = "2.7/preprocessed: the bundle claims passed with 99 points, its evidence says passed with 2 points."
+    assert found.problems == (text,)
+
+
+def test_a_store_that_is_none_is_named_and_not_where_it_was_unpacked(bundle: Path, tmp_path: Path) -> None:
+    noise = b"SQLite format 3\0" + b"noise" * 1000
+    found = judged(repacked(bundle, lambda files: files.update({"mlflow.db": noise}), rehash=True), tmp_path)
+    assert found.problems == ("mlflow.db is not a SQLite database.",)
+    assert found.exit_code == 2
+
+
 @pytest.mark.parametrize(
     "changes",
     [

@@ -43,7 +43,7 @@ def submit(
     from flowcoach import rescore
     from flowcoach.coach.scripts import require
     from flowcoach.handin.bundle import DEFAULT
-    from flowcoach.handin.names import rewriter
+    from flowcoach.handin.names import login, rewriter
     from flowcoach.handin.submit import submit as hand_in
 
     require("pandas", "pyarrow", "psutil", "sklearn", "skops")
@@ -57,7 +57,9 @@ def submit(
         click.secho("This is what a grader will see:\n", bold=True)
         show(result, as_json=False, junit=None)
     if is_asked and not keep_names:
-        click.echo("\nEvery run holds your login name, and files the paths of your home folder.")
+        click.echo(f"\nEvery run holds your login name, {login() or 'unknown'}; and stores and files hold paths:")
+        for place, plain in rewriter(here.folder, keep_names=False).places:
+            click.echo(f"  {place} would become {plain or 'relative to the workspace'}")
         keep_names = not click.confirm("Replace them in the bundle (your own store stays as it is)?", default=True)
     with telling("Writing the bundle", steps=3) as say:
         ready = hand_in(
@@ -73,7 +75,7 @@ def submit(
         if ready.private and not keep_names:
             click.echo(f"Private paths were replaced in {len(ready.private)} files, and in the stores.")
         for name in ready.remaining[:5]:
-            click.echo(f"A path of this machine stays in {name}, which is no text.")
+            click.echo(f"A path of this machine stays in {name}, which is no text to be rewritten.")
         click.echo(f"Next: hand in that file; whoever gets it types: flowcoach verify {quoted(ready.path)}")
     sys.exit(result.exit_code)
 

@@ -7,12 +7,13 @@ sizes are counted while unpacking, and what is refused is refused by name. Archi
 
 from __future__ import annotations
 
+import io
 import shutil
 import stat
 import unicodedata
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -21,6 +22,7 @@ _PIECE = 2**16
 _RESERVED = {"con", "prn", "aux", "nul", *(f"{port}{number}" for port in ("com", "lpt") for number in range(10))}
 _FORBIDDEN = set('<>:"|?*\\')
 _LOCAL_HEADER = 30  # bytes before the name of each file in the archive
+_DIRECTORY = 2**23  # bytes of the list of entries, which is read at once
 
 
 class Refused(Exception):
@@ -50,7 +52,7 @@ def unpack(path: Path, target: Path, most: Most = MOST) -> tuple[str, ...]:
     try:
         if path.stat().st_size > most.packed:
             raise Refused(f"{path.name} has more than {most.packed >> 20} MB")
-        with zipfile.ZipFile(path) as archive:
+        with _Sparing(path) as file, zipfile.ZipFile(file) as archive:
             entries = archive.infolist()
             _look(entries, most)
             target.mkdir()
@@ -58,7 +60,7 @@ def unpack(path: Path, target: Path, most: Most = MOST) -> tuple[str, ...]:
             for entry in entries:
                 if not entry.is_dir():
                     left -= _extract(archive, entry, target, left)
-    except (zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, EOFError, NotImplementedError, ValueError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError, OverflowError) as error:
         shutil.rmtree(target, ignore_errors=True)
         raise Refused(f"{path.name} is no whole ZIP file: {error}") from error
     except (Refused, OSError, RuntimeError) as error:
@@ -72,17 +74,38 @@ def unpack(path: Path, target: Path, most: Most = MOST) -> tuple[str, ...]:
     return tuple(sorted(entry.filename for entry in entries if not entry.is_dir()))
 
 
+class _Sparing(io.FileIO):
+    """A file of which nobody reads very much at once: millions of entries would fill the memory before any is seen."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if size is not None and size > _DIRECTORY:
+            raise Refused("its list of entries is too long")
+        return super().read(_DIRECTORY if size is None or size < 0 else size) or b""
+
+
 def _look(entries: Sequence[zipfile.ZipInfo], most: Most) -> None:
     """Everything that can be known before unpacking. Raises Refused."""
     if len(entries) > most.entries:
         raise Refused(f"it has {len(entries):,} entries, more than {most.entries:,}")
+    for entry in entries:
+        _look_at_name(entry.orig_filename, most)
+        _look_at_kind(entry)
+    look_at_names((entry.filename for entry in entries), most)
+    if sum(entry.file_size for entry in entries) > most.unpacked:
+        raise Refused(f"it would unpack to more than {most.unpacked >> 20} MB")
+    for entry in entries:
+        if entry.file_size > most.ratio * max(entry.compress_size, 100):
+            raise Refused(f"{_shown(entry.filename)} would unpack to {most.ratio:,} times its size and more")
+    _look_for_overlaps(entries)
+
+
+def look_at_names(names: Iterable[str], most: Most = MOST) -> None:
+    """Names with forward slashes, folders ending in one, that lie in one folder. Raises Refused for those that climb
+    out of it, that no system or not every system can keep, and that would lie in one place."""
     seen: dict[str, str] = {}
     folders: dict[str, str] = {}
-    for entry in entries:
-        name = entry.filename
-        _look_at_name(entry.orig_filename, most)
+    for name in names:
         _look_at_name(name, most)
-        _look_at_kind(entry)
         folded = _folded(name.rstrip("/"))
         if folded in seen:
             raise Refused(f"{_shown(name)} and {_shown(seen[folded])} would lie in one place")
@@ -95,12 +118,6 @@ def _look(entries: Sequence[zipfile.ZipInfo], most: Most) -> None:
     for folded, folder in folders.items():
         if folded in seen and not seen[folded].endswith("/"):
             raise Refused(f"{_shown(folder)} is a file and a folder at once")
-    if sum(entry.file_size for entry in entries) > most.unpacked:
-        raise Refused(f"it would unpack to more than {most.unpacked >> 20} MB")
-    for entry in entries:
-        if entry.file_size > most.ratio * max(entry.compress_size, 100):
-            raise Refused(f"{_shown(entry.filename)} would unpack to {most.ratio:,} times its size and more")
-    _look_for_overlaps(entries)
 
 
 def _look_at_name(name: str, most: Most) -> None:

@@ -10,8 +10,8 @@ import hashlib
 import json
 import os
 import zipfile
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from flowcoach import __version__
 from flowcoach.atomic import replacing
 from flowcoach.evidence import Evidence, LoggedModel, NotFound, Run, Unavailable
 from flowcoach.evidence.discover import look
+from flowcoach.handin.archive import Refused, look_at_names
 from flowcoach.handin.form import Form
 from flowcoach.handin.names import Rewriter
 from flowcoach.handin.snapshot import snapshot
@@ -32,7 +33,7 @@ MANIFEST = "manifest.json"
 DEFAULT = "submission.zip"
 LARGEST = 100 * 2**20  # bytes, before packing
 _LIBRARIES = ("mlflow", "scikit-learn", "pandas", "numpy", "pyarrow", "optuna", "skops")
-_TEXT = 2**21  # bytes; larger files are data, not text with paths in it
+_TEXT = 2**24  # bytes; larger files are data, not text with paths in it
 _BEGAN = (1980, 1, 1, 0, 0, 0)  # the first moment that a ZIP file knows
 _LEFT_OUT = {"data", "env", "venv", "node_modules", "__pycache__", "site-packages"}
 _ARTIFACTS = ("mlartifacts", "mlruns")
@@ -49,36 +50,46 @@ class Contents:
     remaining: tuple[str, ...] = ()
 
 
-def collect(here: Workspace, evidence: Evidence, rewriter: Rewriter, scratch: Path) -> Contents:
+def collect(
+    here: Workspace, evidence: Evidence, rewriter: Rewriter, scratch: Path, target: Path | None = None
+) -> Contents:
     """Read everything that counts: stores, artifacts of runs and models that were not deleted, scripts, notebooks,
-    answers. Nothing in the workspace changes; `scratch` is an empty folder.
+    answers. Nothing in the workspace changes; `scratch` is an empty folder; `target`, an older bundle, is left out.
 
     Raises Problem for more than a bundle holds, with what is large, and for a store that cannot be read.
     """
     files: dict[str, bytes] = {}
     private, remaining = [], []
     found = look(here.folder)
+    records = {*_artifacts(evidence, here.folder), *_file_stores(found.file_stores)}
+    paths = {*_own_files(here), *records, *found.databases} - (
+        {target.absolute(), target.resolve()} if target else set()
+    )
+    _require_room(here.folder, paths)
+    _require_names(path.relative_to(here.folder).as_posix() for path in sorted(paths))
     for path in found.databases:
         copy = scratch / "store.db"
         snapshot(path, copy, rewriter)
         files[path.relative_to(here.folder).as_posix()] = copy.read_bytes()
-    paths = {*_own_files(here), *_artifacts(evidence, here.folder), *_file_stores(found.file_stores)}
-    _require_room(here.folder, paths - set(found.databases), sum(map(len, files.values())))
     for path in sorted(paths - set(found.databases)):
         name = path.relative_to(here.folder).as_posix()
         content = path.read_bytes()
-        if rewriter.touches(content):
-            plain = _rewritten(content, rewriter)
-            (remaining if plain is None else private).append(name)
-            content = content if plain is None else plain
-        files[name] = content
+        is_name = path in records and path.parent.name == "tags"
+        plain = _rewritten(content, rewriter.name if is_name else rewriter.record if path in records else rewriter.text)
+        if plain is None and rewriter.touches(content):
+            remaining.append(name)
+        elif plain is not None and plain != content:
+            private.append(name)
+        files[name] = content if plain is None else plain
     files[SETTINGS] = _settings(here)
     return Contents(files, tuple(private), tuple(remaining))
 
 
 def manifest(here: Workspace, form: Form, contents: Contents, result: Result, rewriter: Rewriter) -> bytes:
     """The manifest of a bundle with these contents, as JSON text."""
-    said = rewriter.text(json.dumps(to_dict(result)).replace("sqlite:///" + here.folder.as_posix() + "/", "sqlite:///"))
+    inside = tuple(store for store in result.stores if not store.startswith(("http://", "https://")))
+    said = json.dumps(to_dict(replace(result, stores=inside)))
+    said = rewriter.record(said.replace("sqlite:///" + here.folder.as_posix() + "/", "sqlite:///"))
     written: dict[str, Any] = {
         "schema": SCHEMA,
         "flowcoach": __version__,
@@ -145,9 +156,9 @@ def _file_stores(roots: list[Path]) -> Iterator[Path]:
             yield from (Path(place, name) for name in names if not Path(place, name).is_symlink())
 
 
-def _require_room(folder: Path, paths: set[Path], already: int) -> None:
+def _require_room(folder: Path, paths: set[Path]) -> None:
     sizes = {path: path.stat().st_size for path in paths}
-    total = already + sum(sizes.values())
+    total = sum(sizes.values())
     if total <= LARGEST and len(paths) <= _MOST:
         return
     largest = sorted(paths, key=lambda path: -sizes[path])[:8]
@@ -159,12 +170,22 @@ def _require_room(folder: Path, paths: set[Path], already: int) -> None:
     )
 
 
-def _rewritten(content: bytes, rewriter: Rewriter) -> bytes | None:
+def _require_names(names: Iterable[str]) -> None:
+    try:
+        look_at_names(names)
+    except Refused as reason:
+        raise Problem(
+            f"A file cannot go into a bundle, which has to open on every system: {reason}.",
+            "rename it, or move it out of the workspace",
+        ) from reason
+
+
+def _rewritten(content: bytes, rewrite: Callable[[str], str]) -> bytes | None:
     """The text without private paths; None for what is no text."""
     if len(content) > _TEXT:
         return None
     try:
-        return rewriter.text(content.decode("utf-8")).encode()
+        return rewrite(content.decode("utf-8")).encode()
     except UnicodeDecodeError:
         return None
 

@@ -37,7 +37,7 @@ def snapshot(source: Path, target: Path, rewriter: Rewriter) -> None:
 
 
 def _rewrite(store: sqlite3.Connection, rewriter: Rewriter) -> None:
-    store.create_function("rewritten", 1, rewriter.text, deterministic=True)
+    store.create_function("rewritten", 1, rewriter.record, deterministic=True)
     store.create_function("renamed", 1, rewriter.name, deterministic=True)
     store.execute("PRAGMA foreign_keys = OFF")
     tables = [name for (name,) in store.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]

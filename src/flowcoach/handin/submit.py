@@ -23,6 +23,12 @@ from flowcoach.workspace import Workspace
 
 Say = Callable[[str], None]
 
+_HERE = "is something being logged right now? wait for it, and submit again; else please report this"
+_ELSEWHERE = (
+    "a bundle holds the stores that lie in the workspace, and yours is a server: copy its SQLite file and its"
+    " mlartifacts/ into the workspace; if they are there, wait until nothing is being logged, and submit again"
+)
+
 
 @dataclass(frozen=True)
 class Ready:
@@ -47,12 +53,12 @@ def submit(here: Workspace, form: Form, result: Result, rewriter: Rewriter, targ
         say("Collecting what counts")
         evidence = gather(here.folder, here.store)
         try:
-            contents = collect(here, evidence, rewriter, Path(scratch))
+            contents = collect(here, evidence, rewriter, Path(scratch), target)
         finally:
             evidence.close()
         write(packed, contents, manifest(here, form, contents, result, rewriter))
         say("Unpacking and grading it once more, in another process")
-        _grade_again(packed, Path(scratch))
+        _grade_again(packed, Path(scratch), here.store)
         content = packed.read_bytes()
     try:
         with replacing(target) as unfinished:
@@ -62,8 +68,11 @@ def submit(here: Workspace, form: Form, result: Result, rewriter: Rewriter, targ
     return Ready(target, hashlib.sha256(content).hexdigest(), len(content), contents.private, contents.remaining)
 
 
-def _grade_again(packed: Path, scratch: Path) -> None:
-    """Let `flowcoach verify` judge the bundle as a grader will. Raises Problem when it finds fault with it."""
+def _grade_again(packed: Path, scratch: Path, store: str) -> None:
+    """Let `flowcoach verify` judge the bundle as a grader will. Raises Problem when it finds fault with it.
+
+    `store` is the address that the workspace's result rests on.
+    """
     done = subprocess.run(
         [sys.executable, "-P", "-m", "flowcoach", "verify", str(packed), "--json"],
         cwd=scratch,
@@ -81,5 +90,5 @@ def _grade_again(packed: Path, scratch: Path) -> None:
         listed = "\n".join(f"  {problem}" for problem in problems[:8])
         raise Problem(
             f"Unpacked and graded once more, the bundle says something else than your workspace:\n{listed}",
-            "is something being logged right now? wait for it, and submit again; else please report this",
+            _ELSEWHERE if store.startswith(("http://", "https://")) else _HERE,
         )

@@ -14,7 +14,9 @@ from flowcoach.evidence import Rescorer
 from flowcoach.handin.archive import Refused, unpack
 from flowcoach.handin.bundle import MANIFEST, SCHEMA
 from flowcoach.handin.stranger import gather_here, settings
+from flowcoach.problem import Problem
 from flowcoach.result import Result, State, from_dict
+from flowcoach.workspace import SETTINGS
 
 _HEX = re.compile(r"[0-9a-f]{64}")
 _LARGEST = 2**24  # bytes of a manifest
@@ -59,7 +61,13 @@ def verify(path: Path, scratch: Path, *, ask_models: bool = False, published: Pa
     if ask_models and here is not None:
         rescorer = rescore.foreign(here, scratch, published=published)
     asked = [section.id for section in claimed["result"].sections]
-    result = examine(folder, asked, rescorer)
+    try:
+        result = examine(folder, asked, rescorer)
+    except Problem as problem:
+        return Verified(claimed["learner"], claimed["form"], None, (*problems, _inside(problem.cause, folder)))
+    if here is not None and here.learner != claimed["learner"]:
+        told = f"{claimed['learner'][:80]}”; its {SETTINGS} says “{here.learner[:80]}"
+        problems.append(f"{MANIFEST} says that it is the work of “{told}”.")
     warnings, different = _verdicts(claimed["result"], result)
     problems += different
     if claimed["flowcoach"] != __version__:
@@ -129,7 +137,18 @@ def _verdicts(claimed: Result, found: Result) -> tuple[list[str], list[str]]:
             problems.append(f"{check.id[:80]}: the bundle claims {check.state}; the course here has no such check.")
         elif (here.state, here.points) != (check.state, check.points):
             why = f" ({here.message})" if here.message and here.state is not State.PASSED else ""
-            text = f"{check.id}: the bundle claims {check.state}, its evidence says {here.state}{why}."
+            worth = [
+                f" with {one.points:g} points" if one.points != of.points and one.state == of.state else ""
+                for one, of in ((check, here), (here, check))
+            ]
+            text = (
+                f"{check.id}: the bundle claims {check.state}{worth[0]}, its evidence says {here.state}{worth[1]}{why}."
+            )
             only_unasked = here.state is State.SKIPPED and here.where is None and check.state is State.PASSED
             (unasked if only_unasked else problems).append(text)
+    told = {check.id for check in claimed.checks}
+    for id in sorted(now.keys() - told):
+        # A later course may have more checks; the same one left none out.
+        text = f"{id}: the bundle claims nothing, its evidence says {now[id].state}."
+        (problems if claimed.flowcoach == found.flowcoach else unasked).append(text)
     return unasked, problems
