@@ -13,7 +13,7 @@ import pytest
 from tools.exercises import ROOT
 
 OLD, NEW = "2.2", "2.8"
-FOLDERS = ("src", "modules", "solutions", "exercises", "tests", "tools")
+FOLDERS = ("src", "modules", "solutions", "exercises", "homework", "tests", "tools")
 # The rest of the proof asks the same of the section; the old one answers it in tests/prove.
 SOME = "whole or says or built or alone_earns or full_marks or a_mistake"
 

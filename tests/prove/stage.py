@@ -94,17 +94,19 @@ def hand_out(section: Section, here: Workspace, gap: int | None = None) -> None:
         (here.folder / section.place / source.name).write_text(script, encoding="utf-8")
 
 
-def work_homework(section: Section, here: Workspace, after_step: Callable[[], None] = lambda: None) -> list[int]:
+def work_homework(
+    section: Section, here: Workspace, after_step: Callable[[], None] = lambda: None, first: int = 0
+) -> list[int]:
     """Run the homework's scripts as they lie in the workspace, and answer what can be answered after each.
 
     In this process, which imported MLflow already, and without a server: the experiment is made as one would make it.
-    The exit code of each script comes back; `after_step` is called after each.
+    The exit code of each script comes back, from step `first` on; `after_step` is called after each.
     """
     import mlflow
 
     codes = []
     with inside(here):
-        for step in steps_of(section):
+        for step in steps_of(section)[first:]:
             if step.server and mlflow.get_experiment_by_name("homework-search") is None:
                 mlflow.create_experiment("homework-search", "mlflow-artifacts:/homework-search")
             arguments = [text.replace("{server}", here.own_store) for text in step.arguments]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -13,15 +14,25 @@ from flowcoach.workspace import Workspace
 from tests.prove import stage
 
 HOMEWORK = next(section for section in course.sections() if section.is_homework)
-FAILS = {
-    1: {"2.7/preprocessed"},
-    2: {"2.7/autologged"},
-    3: {"2.7/forest-figure"},
-    4: {"2.7/trials"},
-    5: {"2.7/finalists"},
-    6: {"2.7/registered"},
-    7: {"2.7/described"},
-    8: {"2.7/final-figure"},
+
+
+@dataclass(frozen=True)
+class Gap:
+    """The step of the homework that a gap is in, and the checks that fail while it is open."""
+
+    step: int
+    fails: frozenset[str]
+
+
+GAPS = {
+    1: Gap(0, frozenset({"2.7/preprocessed"})),
+    2: Gap(1, frozenset({"2.7/autologged"})),
+    3: Gap(1, frozenset({"2.7/forest-figure"})),
+    4: Gap(2, frozenset({"2.7/trials"})),
+    5: Gap(3, frozenset({"2.7/finalists"})),
+    6: Gap(3, frozenset({"2.7/registered"})),
+    7: Gap(3, frozenset({"2.7/described"})),
+    8: Gap(4, frozenset({"2.7/final-figure"})),
 }
 
 
@@ -38,18 +49,30 @@ def gaps(section: Section) -> list[int]:
     return [number for number in range(1, 100) if f"# Gap {number}:" in text]
 
 
+@pytest.fixture(scope="module")
+def before(prepared: Workspace, tmp_path_factory: pytest.TempPathFactory) -> list[Workspace]:
+    """The workspace as it is before each step of the homework, when all steps before it were done rightly."""
+    folder = tmp_path_factory.mktemp("before")
+    here = stage.copy(prepared, folder / "course")
+    stage.hand_out(HOMEWORK, here)
+    states = [stage.copy(here, folder / "0")]
+    stage.work_homework(HOMEWORK, here, lambda: states.append(stage.copy(here, folder / str(len(states)))))
+    return states
+
+
 def test_every_gap_is_proved() -> None:
-    assert gaps(HOMEWORK) == list(FAILS)
+    assert gaps(HOMEWORK) == list(GAPS)
 
 
-@pytest.mark.parametrize("gap", FAILS, ids=lambda gap: f"{HOMEWORK.id}-gap{gap}")
+@pytest.mark.parametrize("number", GAPS, ids=lambda number: f"{HOMEWORK.id}-gap{number}")
 def test_an_open_gap_fails_its_own_checks_and_what_builds_on_them_waits(
-    gap: int, prepared: Workspace, tmp_path: Path
+    number: int, before: list[Workspace], tmp_path: Path
 ) -> None:
-    here = stage.copy(prepared, tmp_path / "course")
-    stage.hand_out(HOMEWORK, here, gap)
-    stage.work_homework(HOMEWORK, here)
+    gap = GAPS[number]
+    here = stage.copy(before[gap.step], tmp_path / "course")
+    stage.hand_out(HOMEWORK, here, number)
+    stage.work_homework(HOMEWORK, here, first=gap.step)
     result = stage.examine(here, HOMEWORK)
-    assert {check.id for check in result.checks if check.state is State.FAILED} == FAILS[gap]
-    waiting = set().union(*(stage.dependents(HOMEWORK, id) for id in FAILS[gap]))
+    assert {check.id for check in result.checks if check.state is State.FAILED} == gap.fails
+    waiting = set().union(*(stage.dependents(HOMEWORK, id) for id in gap.fails))
     assert {check.id for check in result.checks if check.state is State.SKIPPED} == waiting
