@@ -26,7 +26,7 @@ from tests.pages.page import Block, agrees
 COMMAND_SECONDS = 150
 START_SECONDS = 120
 
-_CHECKS = re.compile(r"flowcoach check\b")  # 1 says that steps are open: an answer, too
+_CHECKS = re.compile(r"flowcoach (check|submit|verify|replay)\b")  # 1 says that steps are open: an answer, too
 _PORT = re.compile(r"\s(?:--port|-p)[ =](\d+)")
 
 
