@@ -5,9 +5,9 @@ workspace of their own in which run.py was run; a page that makes its workspace 
 empty folder.
 
 - A `console` line is run for real, in the order of the page, in the folder that `cd` led to. It ends with exit code 0;
-  `flowcoach check`, `submit`, `verify` and `replay` may end with 1, for steps that are open. A program that runs on (`mlflow ui`, `mlflow server`,
-  `mlflow models serve`, `flowcoach ui`, `flowcoach watch`, `jupyter …`) is waited for until it answers, and ends with
-  the page.
+  `flowcoach check`, `submit`, `verify` and `replay` may end with 1, for steps that are open. A program that runs on
+  (`mlflow ui`, `mlflow server`, `mlflow models serve`, `flowcoach ui`, `flowcoach watch`, `jupyter …`) is waited for
+  until it answers, and ends with the page.
 - A `python` block runs in one session that began with run.py, between the commands around it. A block with `...` in it
   is a fragment: it compiles, and its lines stand in run.py.
 - A `text` block right after one of these is what it prints, word for word, but for numbers, ids, times, paths,
