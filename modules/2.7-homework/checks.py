@@ -5,6 +5,7 @@ the logged models again, where somebody wants that (`flowcoach check --rescore 2
 """
 
 import json
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -23,6 +24,7 @@ RECORDED = ("min_samples_leaf", "min_samples_split", "max_features", "bootstrap"
 ALIASES = ("champion", "live", "on-duty", "serving")
 _ROUNDED = 0.002  # minutes; an answer may be rounded to three decimals, or a little less carefully
 _LATEST = 200  # runs that are looked at
+_EARLIEST = 1_000  # trials that are looked at, to see what was the best at an earlier time
 
 
 def variant(evidence: Evidence) -> tuple[int, int]:
@@ -52,8 +54,8 @@ def summary(evidence: Evidence) -> dict[str, Any]:
 
 
 def forests(evidence: Evidence) -> list[Run]:
-    """The finished runs of the forest's experiment, the newest last."""
-    return list(evidence.experiment(FOREST).runs.finished().by_start())[-_LATEST:]
+    """The runs of the forest's experiment, the newest last, however they ended: a gap may be open after the fit."""
+    return evidence.experiment(FOREST).runs.by_start(newest_first=True).take(_LATEST)[::-1]
 
 
 def is_watched(run: Run) -> bool:
@@ -70,6 +72,30 @@ def trials(evidence: Evidence) -> Runs:
 def finalists(evidence: Evidence) -> Runs:
     """The finalists: runs with the four knobs and both figures, however a later reopening may have ended them."""
     return evidence.experiment(FINALISTS).runs.with_params(*KNOBS).with_metric("valid_rmse", "test_rmse")
+
+
+def standings(evidence: Evidence) -> Iterator[list[Run]]:
+    """The five best trials, the best first: as they stood whenever a trial changed them, and last, as they stand now.
+
+    Who searches on afterwards chose rightly all the same.
+    """
+    found, best = trials(evidence), list[Run]()
+    for place, run in enumerate(found.by_start().take(_EARLIEST), start=1):
+        before, best = best, sorted([*best, run], key=lambda one: one.metric("rmse"))[:FINAL_FIVE]
+        if place == TRIALS or (place > TRIALS and best != before):
+            yield best
+    yield found.by_metric("rmse").take(FINAL_FIVE)
+
+
+def lowest_beside(run: Run, evidence: Evidence) -> float:
+    """The lowest test RMSE among a finalist and those trained with it: any five in a row that it is one of.
+
+    Of several such fives, the one that is kindest to it: the finalists of another try take nothing away.
+    """
+    found = finalists(evidence).by_start().take(_LATEST)
+    fives = [found[at : at + FINAL_FIVE] for at in range(max(1, len(found) - FINAL_FIVE + 1))]
+    lowest = [min(one.metric("test_rmse") for one in five) for five in fives if run in five]
+    return max(lowest, default=finalists(evidence).lowest("test_rmse").metric("test_rmse"))
 
 
 def knobs(run: Run) -> tuple[float, ...]:
@@ -179,7 +205,7 @@ def autologged(evidence: Evidence) -> None:
     """Your variant's forest was trained with autologging on, and one of the values it recorded is told"""
     runs = forests(evidence)
     expect(
-        len(runs), f"finished runs in “{FOREST}”", where=f"experiment “{FOREST}”", advice="python homework/train.py"
+        len(runs), f"runs in “{FOREST}”", where=f"experiment “{FOREST}”", advice="python homework/train.py"
     ).is_there()
     expect_some(runs, lambda run: _is_my_forest(run, evidence))
     asked = f"regressor__{pick(evidence.learner, '2.7/recorded', RECORDED)}"
@@ -252,7 +278,7 @@ def another_variant(evidence: Evidence) -> dict[str, Any] | None:
 @check(
     "2.7/forest-figure",
     points=2,
-    needs=[preprocessed],
+    needs=[autologged],
     hints=[
         "Gap 3, in train.py: two calls, one for the figure, one for the model.",
         'mlflow.log_metric("rmse", root_mean_squared_error(valid[taxi.TARGET], model.predict(valid[taxi.PAIR])))',
@@ -262,11 +288,7 @@ def another_variant(evidence: Evidence) -> dict[str, Any] | None:
 )
 def forest_figure(evidence: Evidence) -> None:
     """The forest's run holds its RMSE on the validation month and the model that has it, and the figure is told"""
-    runs = forests(evidence)
-    expect(
-        len(runs), f"finished runs in “{FOREST}”", where=f"experiment “{FOREST}”", advice="python homework/train.py"
-    ).is_there()
-    expect_some(runs, lambda run: _has_figure_and_model(run, evidence))
+    expect_some(my_forests(evidence), lambda run: _has_figure_and_model(run, evidence))
 
 
 def _has_figure_and_model(run: Run, evidence: Evidence) -> None:
@@ -289,21 +311,15 @@ def _has_model(run: Run) -> None:
 def only_the_training_figure(evidence: Evidence) -> dict[str, Any] | None:
     """The run {run} has training figures and no `rmse`: those say how well the forest remembers the month it learned
     from. Gap 3 of train.py asks it about the validation month."""
-    runs = forests(evidence)
-    if (
-        runs
-        and not any(run.has_metric("rmse") for run in runs)
-        and any(key.startswith("training_") for key in runs[-1].metrics)
-    ):
-        return {"run": runs[-1].label}
-    return None
+    runs = my_forests(evidence)
+    return {"run": runs[-1].label} if not any(run.has_metric("rmse") for run in runs) else None
 
 
 @forest_figure.misconception
 def answer_from_elsewhere(evidence: Evidence) -> dict[str, Any] | None:
     """Your answer `forest_rmse` is {answer}; your own run {run} logged {logged}. Trips and variant are yours alone, so
     the figure of a course mate is another one: answer with what your run shows."""
-    runs = [run for run in forests(evidence) if run.has_metric("rmse")]
+    runs = [run for run in my_forests(evidence) if run.has_metric("rmse")]
     answer = number(evidence.answers.sections.get("2.7", {}).get("forest_rmse"))
     if runs and answer > 0 and all(abs(answer - run.metric("rmse")) > 0.05 for run in runs):
         return {"answer": f"{answer:g}", "run": runs[-1].label, "logged": f"{runs[-1].metric('rmse'):.3f}"}
@@ -333,7 +349,10 @@ def search(evidence: Evidence) -> None:
     expect(
         found.distinct(*KNOBS, up_to=8), "different settings that were tried", where=f"experiment “{SEARCH}”"
     ).is_at_least(8)
-    best = found.lowest("rmse")
+    expect_some(standings(evidence), lambda five: _is_told(five[0], evidence))
+
+
+def _is_told(best: Run, evidence: Evidence) -> None:
     _answer_is(evidence, "best_rmse", best.metric("rmse"), f"your best trial, {best.label},")
 
 
@@ -414,15 +433,17 @@ def straight_to_the_file(evidence: Evidence) -> dict[str, Any] | None:
 )
 def scored(evidence: Evidence) -> None:
     """The five best trials were trained again and hold their figures on the validation and the test month"""
-    best = [knobs(run) for run in trials(evidence).by_metric("rmse").take(FINAL_FIVE)]
-    found = list(finalists(evidence).take(_LATEST))
-    met = [run for run in found if knobs(run) in best]
+    expect_some(standings(evidence), lambda five: _met_the_test_month({knobs(run) for run in five}, evidence))
+
+
+def _met_the_test_month(best: set[tuple[float, ...]], evidence: Evidence) -> None:
+    met = [run for run in finalists(evidence).take(_LATEST) if knobs(run) in best]
     expect(
         len({knobs(run) for run in met}),
         "of the five best trials' settings among the finalists, with `valid_rmse` and `test_rmse`",
         where=f"experiment “{FINALISTS}”",
         advice="fill gap 5, and run register_model.py once more",
-    ).is_at_least(len(set(best)))
+    ).is_at_least(len(best))
     for run in met:
         _has_model(run)
     expect_reproduced(
@@ -460,8 +481,11 @@ def registered(evidence: Evidence) -> None:
         len(found), "versions", where=f"registered model “{MODEL}”", advice="fill gap 6 of register_model.py"
     ).is_there()
     expect_some(found, lambda one: _is_the_best(one, evidence))
-    best = best_versions(evidence)[-1]
-    _answer_is(evidence, "test_rmse", evidence.run_of(best).metric("test_rmse"), f"version {best.version}'s run")
+    expect_some(best_versions(evidence), lambda one: _is_told_of(one, evidence))
+
+
+def _is_told_of(one: ModelVersion, evidence: Evidence) -> None:
+    _answer_is(evidence, "test_rmse", evidence.run_of(one).metric("test_rmse"), f"version {one.version}'s run")
 
 
 def _is_the_best(one: ModelVersion, evidence: Evidence) -> None:
@@ -474,7 +498,7 @@ def _is_the_best(one: ModelVersion, evidence: Evidence) -> None:
         "the `test_rmse` of the run behind the version",
         where=f"{where}, from run {run.label}",
         advice="order by metrics.test_rmse, ascending, and register the first",
-    ).is_at_most(finalists(evidence).lowest("test_rmse").metric("test_rmse"))
+    ).is_at_most(lowest_beside(run, evidence))
     evidence.model_of(one)
 
 
@@ -599,12 +623,11 @@ def text_on_the_model(evidence: Evidence) -> dict[str, Any] | None:
 )
 def registry_read(evidence: Evidence) -> None:
     """The max_depth behind the alias is read from the registry"""
-    carrying = [one for one in best_versions(evidence) if alias(evidence) in one.aliases]
-    run = evidence.run_of(carrying[-1])
     answer = _answered(evidence, "registered_depth")
+    depths = {number(evidence.run_of(one).param("max_depth")) for one in best_versions(evidence)}
     expect(
         answer, "your answer `registered_depth`", where=ANSWERS, advice="follow alias, version, run, parameter"
-    ).satisfies(number(answer) == number(run.param("max_depth")), "the max_depth of the run behind the alias")
+    ).satisfies(number(answer) in depths, "the max_depth of the run behind the alias")
 
 
 @check(

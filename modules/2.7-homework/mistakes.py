@@ -289,3 +289,17 @@ def answers_as_text(here: Workspace) -> None:
     for question, answer in list(table.items()):
         table[question] = str(answer)
     path.write_text(tomlkit.dumps(document), encoding="utf-8")
+
+
+@harmless
+def searched_on_with_more_luck(here: Workspace) -> None:
+    """Searched on with better trials, and trained one of them as a sixth finalist, which beats the registered one."""
+    knobs = {"max_depth": 13, "n_estimators": 37, "min_samples_split": 3, "min_samples_leaf": 2}
+    for experiment, metrics in (
+        (SEARCH, {"rmse": 3.0}),
+        (FINALISTS, {"valid_rmse": 3.0, "test_rmse": 3.0}),
+    ):
+        mlflow.set_experiment(experiment)
+        with mlflow.start_run():
+            mlflow.log_params(knobs)
+            mlflow.log_metrics(metrics)
