@@ -31,7 +31,9 @@ def main(data: Path, server: str, trials: int) -> None:
     try:
         mlflow.set_experiment("homework-search")
     except mlflow.exceptions.MlflowException as error:
-        told = f"No tracking server answers at {server}. Start one first, in a second terminal: see homework/README.md."
+        told = (
+            f"No tracking server answers at {server}. Start one in a second terminal; the page of 2.7 has the command."
+        )
         raise click.ClickException(told) from error
 
     def objective(trial: optuna.Trial) -> float:
@@ -46,7 +48,7 @@ def main(data: Path, server: str, trials: int) -> None:
             model.fit(train[taxi.PAIR], train[taxi.TARGET])
             rmse = root_mean_squared_error(valid[taxi.TARGET], model.predict(valid[taxi.PAIR]))
             # Gap 4: log the four knobs as parameters, and the RMSE as the metric `rmse`.
-            print("hpo.py: gap 4 is open, see homework/README.md")
+            raise SystemExit("hpo.py stops at gap 4: put your own lines in the place of this one.")
         return rmse
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)

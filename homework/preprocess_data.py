@@ -18,7 +18,7 @@ def features(raw: pd.DataFrame) -> pd.DataFrame:
     minutes = (raw["lpep_dropoff_datetime"] - raw["lpep_pickup_datetime"]).dt.total_seconds() / 60
     trips = raw.assign(duration=minutes)
     # Gap 1: keep the trips of 1 to 60 minutes, both included, and give each its pair of zones, PU_DO.
-    raise SystemExit("preprocess_data.py: gap 1 is open, see homework/README.md")
+    raise SystemExit("preprocess_data.py stops at gap 1: put your own lines in the place of this one.")
     return trips[["PU_DO", "trip_distance", "duration"]]
 
 

@@ -32,7 +32,7 @@ def finalist(knobs: dict[str, int], months: dict[str, pd.DataFrame]) -> None:
         model.fit(months["train"][taxi.PAIR], months["train"][taxi.TARGET])
         mlflow.log_params(knobs)
         # Gap 5: log `valid_rmse` and `test_rmse`; off(model, months["test"]) measures one.
-        print("register_model.py: gap 5 is open, see homework/README.md")
+        raise SystemExit("register_model.py stops at gap 5: put your own lines in the place of this one.")
         mlflow.sklearn.log_model(
             model,
             name="model",
@@ -51,11 +51,18 @@ def main(data: Path, at_the_end: bool) -> None:
     mlflow.set_tracking_uri(HERE.store)
     client = MlflowClient()
     if at_the_end:
+        if not (data / "final.parquet").is_file():
+            raise click.ClickException(
+                "There is no fourth month: flowcoach.toml names three, so this step is left out."
+            )
         final = pd.read_parquet(data / "final.parquet")
-        version = client.get_model_version_by_alias(MODEL, ALIAS)
+        try:
+            version = client.get_model_version_by_alias(MODEL, ALIAS)
+        except mlflow.exceptions.MlflowException as error:
+            raise click.ClickException(f"No version of {MODEL} has the alias {ALIAS} yet. First: gap 7.") from error
         model = mlflow.sklearn.load_model(f"models:/{MODEL}@{ALIAS}")
         # Gap 8: log the RMSE on the fourth month as `final_rmse`, to the run behind the version.
-        print("register_model.py: gap 8 is open, see homework/README.md")
+        raise SystemExit("register_model.py stops at gap 8: put your own lines in the place of this one.")
         return
 
     months = {name: pd.read_parquet(data / f"{name}.parquet") for name in ("train", "valid", "test")}
@@ -76,10 +83,10 @@ def main(data: Path, at_the_end: bool) -> None:
         finalist({knob: int(trial[f"params.{knob}"]) for knob in KNOBS}, months)
 
     # Gap 6: find the finalist with the lowest test RMSE and register its “model” under MODEL.
-    raise SystemExit("register_model.py: gap 6 is open, see homework/README.md")
+    raise SystemExit("register_model.py stops at gap 6: put your own lines in the place of this one.")
 
     # Gap 7: give the version that you registered your ALIAS, and a description of a sentence or two.
-    print("register_model.py: gap 7 is open, see homework/README.md")
+    raise SystemExit("register_model.py stops at gap 7: put your own lines in the place of this one.")
 
 
 if __name__ == "__main__":

@@ -33,13 +33,13 @@ def main(data: Path, max_depth: int, random_state: int) -> None:
     mlflow.set_experiment("homework-forest")
 
     # Gap 2: switch autologging of scikit-learn on, before the fit; leave models out: log_models=False
-    print("train.py: gap 2 is open, see homework/README.md")
+    raise SystemExit("train.py stops at gap 2: put your own lines in the place of this one.")
     with mlflow.start_run(run_name="forest"):
         forest = RandomForestRegressor(n_estimators=30, max_depth=max_depth, random_state=random_state, n_jobs=-1)
         model = taxi.pipeline(forest, taxi.PAIR)
         model.fit(train[taxi.PAIR], train[taxi.TARGET])
         # Gap 3: log the RMSE on the validation month as `rmse`, and the whole pipeline as “model”.
-        print("train.py: gap 3 is open, see homework/README.md")
+        raise SystemExit("train.py stops at gap 3: put your own lines in the place of this one.")
 
 
 if __name__ == "__main__":

@@ -80,7 +80,7 @@ def handouts(course: Path) -> dict[Path, str]:
 
 
 def with_gaps(text: str, script: str, only: int | None = None) -> str:
-    """A homework's script with its gaps open: what each asks for stands there, and the script says so when it is run.
+    """A homework's script with its gaps open: what each asks for stands there, and a script that is run ends at it.
 
     With `only`, just the gap of this number is open, as after work that is not yet done.
     """
@@ -90,18 +90,14 @@ def with_gaps(text: str, script: str, only: int | None = None) -> str:
             return _MARK.sub("", gap[0])
         indent, asked = gap["indent"], gap["asked"].strip()
         lines = textwrap.wrap(f"Gap {gap['number']}: {asked}", 110 - len(indent))
-        told = f'print("{script}: gap {gap["number"]} is open, see homework/README.md")'
-        end = f'raise SystemExit("{script}: gap {gap["number"]} is open, see homework/README.md")'
-        return (
-            "".join(f"{indent}# {line}\n" for line in lines)
-            + f"{indent}{end if gap['hard'].startswith('Needed') else told}\n"
-        )
+        told = f"{script} stops at gap {gap['number']}: put your own lines in the place of this one."
+        return "".join(f"{indent}# {line}\n" for line in lines) + f'{indent}raise SystemExit("{told}")\n'
 
     return _GAP.sub(opened, text)
 
 
 _GAP = re.compile(
-    r"^(?P<indent> *)### BEGIN SOLUTION (?P<hard>Needed gap|Gap) (?P<number>\d+): (?P<asked>.*)\n"
+    r"^(?P<indent> *)### BEGIN SOLUTION Gap (?P<number>\d+): (?P<asked>.*)\n"
     r"(?:.*\n)*?(?P=indent)### END SOLUTION\n",
     re.MULTILINE,
 )

@@ -31,7 +31,9 @@ def main(data: Path, server: str, trials: int) -> None:
     try:
         mlflow.set_experiment("homework-search")
     except mlflow.exceptions.MlflowException as error:
-        told = f"No tracking server answers at {server}. Start one first, in a second terminal: see homework/README.md."
+        told = (
+            f"No tracking server answers at {server}. Start one in a second terminal; the page of 2.7 has the command."
+        )
         raise click.ClickException(told) from error
 
     def objective(trial: optuna.Trial) -> float:

@@ -17,7 +17,7 @@ def features(raw: pd.DataFrame) -> pd.DataFrame:
     """The trips that count, with their duration in minutes and the pair of zones, as "74_75"."""
     minutes = (raw["lpep_dropoff_datetime"] - raw["lpep_pickup_datetime"]).dt.total_seconds() / 60
     trips = raw.assign(duration=minutes)
-    ### BEGIN SOLUTION Needed gap 1: keep the trips of 1 to 60 minutes, both included, and give each its pair of zones, PU_DO.
+    ### BEGIN SOLUTION Gap 1: keep the trips of 1 to 60 minutes, both included, and give each its pair of zones, PU_DO.
     trips = trips[trips["duration"].between(1, 60)]
     trips = trips.assign(PU_DO=trips["PULocationID"].astype(str) + "_" + trips["DOLocationID"].astype(str))
     ### END SOLUTION

@@ -65,13 +65,14 @@ def test_every_gap_is_proved() -> None:
 
 
 @pytest.mark.parametrize("number", GAPS, ids=lambda number: f"{HOMEWORK.id}-gap{number}")
-def test_an_open_gap_fails_its_own_checks_and_what_builds_on_them_waits(
+def test_an_open_gap_ends_its_script_and_fails_its_own_checks_and_what_builds_on_them_waits(
     number: int, before: list[Workspace], tmp_path: Path
 ) -> None:
     gap = GAPS[number]
     here = stage.copy(before[gap.step], tmp_path / "course")
     stage.hand_out(HOMEWORK, here, number)
-    stage.work_homework(HOMEWORK, here, first=gap.step)
+    codes = stage.work_homework(HOMEWORK, here, first=gap.step)
+    assert codes[0] == 1
     result = stage.examine(here, HOMEWORK)
     assert {check.id for check in result.checks if check.state is State.FAILED} == gap.fails
     waiting = set().union(*(stage.dependents(HOMEWORK, id) for id in gap.fails))
