@@ -309,6 +309,16 @@ class TestChanges:
             (tmp_path / "elsewhere.db").write_text("new", encoding="utf-8")
             assert changed()
 
+    def test_what_happened_just_before_a_folder_that_came_back_is_watched_again_is_told(self, tmp_path: Path) -> None:
+        (tmp_path / "here").mkdir()
+        with self.of(tmp_path / "here") as changed:
+            (tmp_path / "here").rename(tmp_path / "away")
+            while changed():
+                pass  # until it is known that the folder is gone
+            (tmp_path / "away" / "answers.toml").write_text("new", encoding="utf-8")
+            (tmp_path / "away").rename(tmp_path / "here")
+            assert changed()
+
     def test_where_the_system_tells_nothing_it_says_so(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         def refuse(*_: object, **__: object) -> None:
             raise OSError(28, "no space left for another watch")

@@ -37,9 +37,11 @@ class Changes:
 
     def _while_it_is_there(self) -> Iterator[bool]:
         place, seen = _stamp(self._folder), self._stamps()
+        unheard = True  # what happened before the system began to tell
         for changed in self._told():
             before, seen = seen, self._stamps()
-            yield changed or seen != before
+            yield changed or unheard or seen != before
+            unheard = False
             if _stamp(self._folder)[:1] != place[:1]:
                 return
 
