@@ -116,6 +116,14 @@ class TestAPickle:
         with pytest.raises(Unfit, match=f"would call {named}"):
             model(pickle.dumps({"model": [harm]}, protocol))
 
+    def test_a_frame_that_ends_between_a_module_and_its_name_hides_nothing(self) -> None:
+        def frame(content: bytes) -> bytes:
+            return b"\x95" + len(content).to_bytes(8, "little") + content
+
+        honest = b"\x80\x04" + frame(b"\x8c\x0bcollections\x94") + frame(b"\x8c\x0bOrderedDict\x94\x93.")
+        assert pickle.loads(honest).__name__ == "OrderedDict"
+        assert list(pickles.names(honest)) == [("collections", "OrderedDict")]
+
     def test_a_name_that_comes_out_of_the_memo_is_followed(self) -> None:
         crafted = b"\x80\x04\x8c\x02os\x94\x8c\x06system\x940h\x00h\x01\x93."
         assert list(pickles.names(crafted)) == [("os", "system")]

@@ -68,7 +68,6 @@ _PLAIN = {
         "EMPTY_TUPLE",
         "ADDITEMS",
         "FLOAT",
-        "FRAME",
     ),
     *(
         "FROZENSET",
@@ -87,7 +86,7 @@ _PLAIN = {
     *("POP", "POP_MARK", "PROTO", "REDUCE", "SETITEM", "SETITEMS", "SHORT_BINBYTES", "SHORT_BINSTRING", "STOP"),
     *("STRING", "TUPLE", "TUPLE1", "TUPLE2", "TUPLE3"),
 }
-FOLLOWED = _TEXT | _PUT | _GET | _PLAIN | {"GLOBAL", "STACK_GLOBAL", "MEMOIZE"}
+FOLLOWED = _TEXT | _PUT | _GET | _PLAIN | {"GLOBAL", "STACK_GLOBAL", "MEMOIZE", "FRAME"}
 
 
 class Unfit(Exception):
@@ -142,6 +141,8 @@ def names(pickle: bytes) -> Iterator[tuple[str, str]]:
             top = []
         elif kind in _PLAIN:
             top = []
+        elif kind == "FRAME":
+            continue  # says how many bytes follow; in a long pickle, also between a module and its name
         else:
             raise Unfit(f"the pickle uses the opcode {kind}, which no model here needs")
     if end + 1 != len(pickle):
