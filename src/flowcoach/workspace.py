@@ -78,6 +78,11 @@ class Workspace:
         return int.from_bytes(hashlib.sha256(self.learner.encode()).digest()[:4], "big")
 
     @property
+    def rescored(self) -> Path:
+        """Where figures that its models gave again are remembered."""
+        return self.folder / ".flowcoach" / "rescored"
+
+    @property
     def months(self) -> tuple[Path, ...]:
         """The files of the training, validation and test month."""
         return tuple(month_file(self.data, name) for name in self.month_names)

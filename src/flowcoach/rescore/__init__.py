@@ -20,7 +20,7 @@ __all__ = ["TOLERANCE", "Reproducer", "foreign", "own"]
 
 def own(here: Workspace, *, compute: bool, say: Callable[[str], None] = lambda _: None) -> Reproducer:
     """For one's own workspace: with `compute` models are asked again, without only what is remembered is told."""
-    memory = Memory(here.folder / ".flowcoach" / "rescored")
+    memory = Memory(here.rescored)
     return Reproducer(months_of(here), Trust.OWN, memory, compute, say=say)
 
 
