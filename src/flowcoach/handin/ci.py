@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from flowcoach import course
+from flowcoach import course, rescore
 from flowcoach.handin import replay
 from flowcoach.handin.bundle import DEFAULT
 from flowcoach.handin.committed import Copied, copy_out
@@ -77,7 +77,9 @@ def replayed(source: Path, scratch: Path, trust: Trust, say: Say) -> Result:
         last = "\n".join(failed.output.strip().splitlines()[-6:])
         raise Problem(f"{failed.script} ended with exit code {failed.code}:\n{last}", "mend it, commit, and replay")
     say("Checking what they left behind")
-    result = examine(made.folder, [section.id])
+    own = trust is Trust.OWN
+    rescorer = rescore.own(made, compute=True) if own else rescore.foreign(here, _made(scratch / "months"))
+    result = examine(made.folder, [section.id], rescorer)
     return replace(result, warnings=(*result.warnings, *copied.warnings))
 
 
