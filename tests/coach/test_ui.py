@@ -28,7 +28,7 @@ def here(prepared: Workspace, tmp_path: Path) -> Workspace:
 
 
 def test_it_serves_the_store_and_everything_it_started_ends_with_it(here: Workspace) -> None:
-    port = ui.free_port()
+    port = ui.free_port(0)
     with ui.serve(here, port) as server:
         ui.wait_until_ready(server, port, here)
         address = f"http://{ui.HOST}:{port}/ajax-api/2.0/mlflow/experiments/get?experiment_id=0"
@@ -56,7 +56,7 @@ def test_whoever_ends_the_command_ends_what_it_started(number: signal.Signals, h
 
 def test_a_server_that_ends_at_once_is_told_with_where_to_read_why(here: Workspace) -> None:
     with subprocess.Popen([sys.executable, "-c", ""]) as ended, pytest.raises(Problem) as problem:
-        ui.wait_until_ready(ended, ui.free_port(), here)
+        ui.wait_until_ready(ended, ui.free_port(0), here)
     assert str(ui.log_of(here)) in problem.value.next_step
 
 

@@ -92,7 +92,7 @@ def test_a_click_in_mlflows_ui_turns_its_step_green_at_once(
     toy: Workspace, record_property: Callable[[str, object], None]
 ) -> None:
     log_run(toy, "one")
-    port = ui.free_port()
+    port = ui.free_port(0)
     with ui.serve(toy, port) as server, watching(toy, "9.2") as page:
         ui.wait_until_ready(server, port, toy)
         click = urllib.request.Request(  # what the UI sends when a tag is added
