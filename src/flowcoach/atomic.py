@@ -8,11 +8,11 @@ from pathlib import Path
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path, *, private: bool = False) -> Iterator[Path]:
     """Give an empty file to write to, which takes the place of `path` when all went well and is removed when not.
 
     The folder of `path` has to be there. A link stays one, and a device or a pipe is written to as it is, for nothing
-    can take its place. Raises OSError when it cannot be written to.
+    can take its place. With `private`, nobody but its owner may read it. Raises OSError when it cannot be written to.
     """
     if path.exists() and not path.is_file():
         yield path
@@ -23,13 +23,13 @@ def replacing(path: Path) -> Iterator[Path]:
     unfinished = Path(name)
     try:
         yield unfinished
-        unfinished.chmod(0o644)  # mkstemp lets only the owner read
+        unfinished.chmod(0o600 if private else 0o644)  # mkstemp lets only the owner read
         unfinished.replace(path)
     finally:
         unfinished.unlink(missing_ok=True)
 
 
-def write_text(path: Path, text: str) -> None:
+def write_text(path: Path, text: str, *, private: bool = False) -> None:
     """Write a text as UTF-8 with plain newlines, whole or not at all. Raises OSError as `replacing` does."""
-    with replacing(path) as unfinished:
+    with replacing(path, private=private) as unfinished:
         unfinished.write_text(text, encoding="utf-8", newline="\n")

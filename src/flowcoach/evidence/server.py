@@ -47,16 +47,18 @@ class Server:
         self._headers = {"Content-Type": "application/json", **_authorization(parts.username, parts.password)}
         self._opener = urllib.request.build_opener(_NoRedirect)
 
-    def ask(self, endpoint: str, question: dict[str, Any], *, method: str = "POST") -> dict[str, Any]:
-        """The answer of `/api/2.0/mlflow/<endpoint>` (https://mlflow.org/docs/latest/rest-api.html).
+    def ask(
+        self, endpoint: str, question: dict[str, Any], *, method: str = "POST", version: str = "2.0"
+    ) -> dict[str, Any]:
+        """The answer of `/api/<version>/mlflow/<endpoint>` (https://mlflow.org/docs/latest/rest-api.html).
 
         Raises Refused when the server does not know this question, Problem for everything else that is in the way.
         """
-        url, body = f"{self.address}/api/2.0/mlflow/{endpoint}", None
-        if method == "POST":
-            body = json.dumps(question).encode()
-        else:
+        url, body = f"{self.address}/api/{version}/mlflow/{endpoint}", None
+        if method == "GET":
             url = f"{url}?{urllib.parse.urlencode(question)}"
+        else:
+            body = json.dumps(question).encode()
         try:
             text = self._within(lambda: self._read(urllib.request.Request(url, body, self._headers, method=method)))
         except urllib.error.HTTPError as error:
