@@ -1,4 +1,4 @@
-"""`flowcoach replay` as a learner types it: what it says of a script that fails, and that it leaves their work alone."""
+"""`flowcoach replay` as a learner types it: what it says of a script that fails, and their work as it was."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SECTION = course.section("2.7")
 
 
 def hashes(here: Workspace) -> dict[str, str]:
-    """Each file and folder of a workspace, with the SHA-256 of what is in it, but for what the coach keeps for itself."""
+    """Each file and folder of a workspace with the SHA-256 of its content, but for what the coach keeps for itself."""
     return {
         path.relative_to(here.folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
         if path.is_file()
