@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import os
-import re
-import select
 import signal
-import struct
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
 import psutil
 import pytest
@@ -22,94 +19,22 @@ from tests.toy import COMMAND, log_run
 if sys.platform == "win32":
     pytest.skip("pseudo-terminals of this kind are not for Windows", allow_module_level=True)
 
-import fcntl
-import pty
-import termios
+from tests.terminal import Terminal, terminal
 
-LONG = 30  # seconds; a machine may be busy
 RESTORED = "\x1b[?1049l"  # the terminal's own screen is back
-# https://invisible-island.net/xterm/ctlseqs/ctlseqs.html: what moves the cursor or colours, and nobody reads
-SEQUENCES = re.compile(r"\x1b(\[[0-9;?>=<]*[ -/]*[@-~]|\][^\x07\x1b]*(\x07|\x1b\\)|[PX^_].*?\x1b\\|[@-Z\\-_=>])")
-
-
-class Terminal:
-    """A process in a pseudo-terminal, what it said so far, and keys to press."""
-
-    def __init__(self, process: subprocess.Popen[bytes], end: int) -> None:
-        self.process = process
-        self.said = ""
-        self._end = end
-
-    def sees(self, text: str) -> float:
-        """Seconds until the process has written this."""
-        begun = time.monotonic()
-        while text not in SEQUENCES.sub("", self.said):
-            assert time.monotonic() - begun < LONG, f"no {text!r} in:\n{SEQUENCES.sub('', self.said)}"
-            assert self._listen() or self.process.poll() is None, f"ended without {text!r}:\n{self.said}"
-        return time.monotonic() - begun
-
-    def press(self, key: str) -> None:
-        """Press a key."""
-        os.write(self._end, key.encode())
-
-    def resize(self, columns: int, rows: int) -> None:
-        """Make the terminal another size."""
-        fcntl.ioctl(self._end, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
-
-    def ends(self) -> int:
-        """The exit code, once the process has ended."""
-        deadline = time.monotonic() + LONG
-        while self.process.poll() is None:
-            assert time.monotonic() < deadline, f"it did not end:\n{self.said}"
-            self._listen()
-        while self._listen():
-            pass
-        return self.process.returncode
-
-    def forget(self) -> None:
-        """Forget what was said."""
-        while self._listen():
-            pass
-        self.said = ""
-
-    def _listen(self) -> bool:
-        ready, _, _ = select.select([self._end], [], [], 0.02)
-        with suppress(OSError):  # the other end is closed
-            if ready and (part := os.read(self._end, 2**16)):
-                self.said += part.decode("utf-8", "replace")
-                return True
-        return False
 
 
 @contextmanager
-def terminal(here: Workspace, *words: str) -> Iterator[Terminal]:
-    ours, theirs = pty.openpty()
-    fcntl.ioctl(ours, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 100, 0, 0))
-    environment = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "COLUMNS", "LINES")}
-    process = subprocess.Popen(
-        [sys.executable, "-c", COMMAND, *words],
-        cwd=here.folder,
-        env={**environment, "TERM": "xterm-256color", "PYTHONUTF8": "1"},
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
-        start_new_session=True,
-        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # noqa: PLW1509 (so that Ctrl-C is a signal)
-    )
-    os.close(theirs)
-    try:
-        yield Terminal(process, ours)
-    finally:
-        process.kill()
-        process.wait()
-        os.close(ours)
+def watching(here: Workspace, *words: str) -> Iterator[Terminal]:
+    with terminal([sys.executable, "-c", COMMAND, *words], here.folder) as screen:
+        yield screen
 
 
 @pytest.mark.parametrize("face", [(), ("--plain",)])
 def test_a_logged_run_turns_its_step_green_at_once(
     face: tuple[str, ...], toy: Workspace, record_property: Callable[[str, object], None]
 ) -> None:
-    with terminal(toy, "watch", "9.2", *face) as screen:
+    with watching(toy, "watch", "9.2", *face) as screen:
         screen.sees("Runs with the tag")
         log_run(toy, "one", seen="yes")
         took = screen.sees("✓ A run carries the tag")
@@ -119,7 +44,7 @@ def test_a_logged_run_turns_its_step_green_at_once(
 
 @pytest.mark.parametrize("key", ["q", "\x03"], ids=["q", "ctrl-c"])
 def test_the_screen_ends_in_good_order(key: str, toy: Workspace) -> None:
-    with terminal(toy, "watch") as screen:
+    with watching(toy, "watch") as screen:
         screen.sees("Step 1 of 3")
         screen.press(key)
         assert screen.ends() == 0
@@ -128,7 +53,7 @@ def test_the_screen_ends_in_good_order(key: str, toy: Workspace) -> None:
 
 
 def test_plain_lines_end_with_ctrl_c_in_good_order(toy: Workspace) -> None:
-    with terminal(toy, "watch", "--plain") as screen:
+    with watching(toy, "watch", "--plain") as screen:
         screen.sees("hint")
         screen.press("\x03")
         assert screen.ends() == 0
@@ -137,7 +62,7 @@ def test_plain_lines_end_with_ctrl_c_in_good_order(toy: Workspace) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_the_terminal_is_restored_when_the_system_ends_it(number: signal.Signals, toy: Workspace) -> None:
-    with terminal(toy, "watch") as screen:
+    with watching(toy, "watch") as screen:
         screen.sees("Step 1 of 3")
         screen.process.send_signal(number)
         assert screen.ends() == 128 + number
@@ -145,7 +70,7 @@ def test_the_terminal_is_restored_when_the_system_ends_it(number: signal.Signals
 
 
 def test_plain_lines_end_when_the_system_says_so(toy: Workspace) -> None:
-    with terminal(toy, "watch", "--plain") as screen:
+    with watching(toy, "watch", "--plain") as screen:
         screen.sees("hint")
         screen.process.terminate()
         assert screen.ends() != 0
@@ -153,7 +78,7 @@ def test_plain_lines_end_when_the_system_says_so(toy: Workspace) -> None:
 
 
 def test_another_size_is_drawn_anew(toy: Workspace) -> None:
-    with terminal(toy, "watch") as screen:
+    with watching(toy, "watch") as screen:
         screen.sees("Step 1 of 3")
         for size in ((50, 20), (10, 3), (160, 50)):
             screen.forget()
@@ -166,7 +91,7 @@ def test_another_size_is_drawn_anew(toy: Workspace) -> None:
 def test_it_rests_while_nothing_happens(
     face: tuple[str, ...], toy: Workspace, record_property: Callable[[str, object], None]
 ) -> None:
-    with terminal(toy, "watch", *face) as screen:
+    with watching(toy, "watch", *face) as screen:
         screen.sees("Step 1 of 3")
         time.sleep(1)  # until it has settled
         process = psutil.Process(screen.process.pid)

@@ -11,12 +11,14 @@ import sys
 import threading
 import time
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
 import jsonschema
 import pytest
 
+from flowcoach.coach import ui
 from flowcoach.handin import submit as hand_in
 from flowcoach.handin.bundle import Contents, collect, manifest
 from flowcoach.handin.form import Form
@@ -27,6 +29,7 @@ from flowcoach.workspace import Workspace
 from tests.handin.conftest import FLOWCOACH, HandedIn, flowcoach
 
 SCHEMA = Path(hand_in.__file__).parents[1] / "schema" / "submission-v1.json"
+STEPS = 3  # of the metric of each run that is logged meanwhile
 
 
 def files(here: Workspace) -> dict[str, tuple[int, bytes]]:
@@ -196,6 +199,83 @@ def _pairs(path: Path) -> tuple[int, int]:
     with closing(sqlite3.connect(path, timeout=30)) as store:
         counts = dict(store.execute("SELECT name, count(*) FROM runs WHERE name IN ('one', 'other') GROUP BY name"))
     return counts.get("one", 0), counts.get("other", 0)
+
+
+def test_under_a_running_server_no_write_is_disturbed_and_the_snapshot_is_of_one_moment(
+    mine: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")  # a write that failed once has failed
+    before = _rows(mine.folder / "mlflow.db")
+    written: list[str] = []
+    done = threading.Event()
+    port = ui.free_port(0)
+    with ui.serve(mine, port) as server, ThreadPoolExecutor(1) as pool:
+        ui.wait_until_ready(server, port, mine)
+        writing = pool.submit(_log_runs, f"http://{ui.HOST}:{port}", written, done)
+        try:
+            deadline = time.monotonic() + 30
+            while not written and not writing.done() and time.monotonic() < deadline:
+                time.sleep(0.01)
+            at_first = len(written)
+            submitted = flowcoach("submit", "2.7", "--yes", folder=mine.folder)
+            at_last = len(written)
+        finally:
+            done.set()
+        writing.result()  # raises what a write failed with
+    assert submitted.returncode == 0, submitted.stdout + submitted.stderr
+    assert 0 < at_first < at_last, "it was written to all the while"
+
+    copied = mine.folder.parent / "snapshot.db"
+    copied.write_bytes(read(mine.folder / "submission.zip")["mlflow.db"])
+    with closing(sqlite3.connect(copied)) as store:
+        assert store.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        assert store.execute("PRAGMA foreign_key_check").fetchall() == []
+    kept = _logged(copied)
+    assert at_first <= len(kept) <= at_last + 1, "one may be written and not yet confirmed"
+    assert list(kept) == written[: len(kept)], "none is missing in between"
+    assert all(len(steps) == STEPS for steps in list(kept.values())[:-1]), "only the last may be half logged"
+    assert flowcoach("verify", mine.folder / "submission.zip", folder=mine.folder.parent).returncode == 0
+
+    live = _logged(mine.folder / "mlflow.db")
+    assert live == {name: list(range(STEPS)) for name in written}
+    assert before <= _rows(mine.folder / "mlflow.db"), "what was there is there, unchanged"
+    assert not list(mine.folder.glob("mlflow.db-*"))
+    with closing(sqlite3.connect(mine.folder / "mlflow.db", timeout=0, isolation_level=None)) as store:
+        store.execute("BEGIN EXCLUSIVE")
+
+
+def _log_runs(address: str, written: list[str], done: threading.Event) -> None:
+    """Log one run after the other through a server, each with a metric; `written` gets the id of each as it ends."""
+    from mlflow import MlflowClient
+
+    client = MlflowClient(address)
+    experiment = client.create_experiment("meanwhile")
+    while not done.is_set():
+        run = client.create_run(experiment).info.run_id
+        for step in range(STEPS):
+            client.log_metric(run, "loss", 1 / (step + 1), step=step)
+        client.set_terminated(run)
+        written.append(run)
+
+
+def _logged(path: Path) -> dict[str, list[int]]:
+    """The runs that were logged meanwhile, the oldest first, each with the steps of its metric."""
+    with closing(sqlite3.connect(path, timeout=30)) as store:
+        found = store.execute(
+            "SELECT run_uuid, step FROM runs JOIN experiments USING (experiment_id) LEFT JOIN metrics USING (run_uuid)"
+            " WHERE experiments.name = 'meanwhile' ORDER BY runs.rowid, step"
+        ).fetchall()
+    logged: dict[str, list[int]] = {}
+    for run, step in found:
+        logged.setdefault(run, []).extend([] if step is None else [step])
+    return logged
+
+
+def _rows(path: Path) -> set[tuple[object, ...]]:
+    """Each row of a store, with the name of its table."""
+    with closing(sqlite3.connect(path, timeout=30)) as store:
+        tables = [name for (name,) in store.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        return {(table, *row) for table in tables for row in store.execute(f'SELECT * FROM "{table}"')}
 
 
 def test_a_bundle_that_says_something_else_than_the_workspace_is_not_written(

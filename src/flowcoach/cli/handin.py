@@ -93,9 +93,14 @@ def _form(here: workspace.Workspace, *, is_asked: bool) -> Form:
     from flowcoach.handin import form
 
     known = form.read(here.folder)
-    if is_asked and not known.code:
+    if is_asked and not known.code.strip():
         answers = {
-            name: click.prompt(question, default=getattr(known, name) or "", show_default=bool(getattr(known, name)))
+            name: click.prompt(
+                question,
+                default=getattr(known, name),
+                show_default=bool(getattr(known, name)),
+                value_proc=_link if name == "code" else str.strip,
+            )
             for name, question in form.QUESTIONS.items()
         }
         known = form.Form(**answers)
@@ -106,6 +111,13 @@ def _form(here: workspace.Workspace, *, is_asked: bool) -> Form:
             'write it there, as code = "https://…", or run flowcoach submit at a terminal, which asks for it',
         )
     return known
+
+
+def _link(text: str) -> str:
+    """What was typed as the link to the code; an empty one is asked for again."""
+    if not text.strip():
+        raise click.UsageError("whoever grades it needs this link, as https://…; the other questions may stay empty.")
+    return text.strip()
 
 
 @main.command()
