@@ -35,7 +35,7 @@ class ByWorkspace(LoadScopeScheduling):
 
 
 # What takes minutes begins first, so that no worker is left alone with it at the end.
-LONGEST = ("test_nbgrader", "coach/test_demo.py", "test_pages", "test_new_section", "/browser/", "/prove/")
+LONGEST = ("test_nbgrader", "coach/test_demo.py", "test_pages", "/lab/", "test_new_section", "/browser/", "/prove/")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -6,7 +6,7 @@ import difflib
 import importlib.util
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
@@ -156,9 +156,13 @@ def examine(names: Sequence[str], evidence: Evidence) -> Result:
         sections=tuple(
             SectionResult(found.id, found.title, run_checks(checks, evidence)) for found, checks in select(names)
         ),
-        stores=tuple(store.address for store in evidence.stores),
+        stores=tuple(_named(store.address, evidence.about) for store in evidence.stores),
         warnings=first(evidence.warnings),
     )
+
+
+def _named(address: str, about: Mapping[str, str]) -> str:
+    return f"{address} ({about[address]})" if address in about else address
 
 
 def first(warnings: Sequence[str]) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from itertools import islice
 from pathlib import Path
 
 from flowcoach import workspace
-from flowcoach.evidence import answers
+from flowcoach.evidence import answers, served
 from flowcoach.evidence.artifacts import ROOTS, Shelves, local_path
 from flowcoach.evidence.files import FileStore, is_file_store
 from flowcoach.evidence.opening import NotMlflow, path_of
@@ -29,7 +29,7 @@ _ENTRIES = 50_000
 
 # What holds no stores, and may hold very many files. A folder with one of these files is somebody else's.
 _NEVER_IN = {"__pycache__", "artifacts", "node_modules", "site-packages"}
-_ANOTHERS = {"pyvenv.cfg", "flowcoach.toml"}
+_ANOTHERS = {"pyvenv.cfg", "flowcoach.toml", "PG_VERSION"}
 
 
 @dataclass
@@ -72,6 +72,17 @@ def _gather(folder: Path, configured: Store | None) -> Evidence:
             continue
         except Problem as problem:
             unread.append(f"{problem.cause} Its runs are left out; {problem.next_step}.")
+    about: dict[str, str] = {}
+    if (lab := served.read(folder)) is not None:
+        try:
+            one = next((store for store in discovered if store.address == lab.address), None)
+            if one is None:
+                one = open_store(lab.address, seconds=served.SECONDS)
+                if configured is None or one.address != configured.address:
+                    discovered.append(one)
+            about[one.address] = lab.about
+        except Problem as problem:
+            unread.append(served.unread(problem))
     known = discovered if configured is None else [configured, *discovered]
     places = [path.parent for one in known if (path := _path(one)) is not None]
     learner, months = _settings(folder)
@@ -83,6 +94,7 @@ def _gather(folder: Path, configured: Store | None) -> Evidence:
         shelves=Shelves(folder.resolve(), tuple(dict.fromkeys(places)), tuple(found.roots)),
         learner=learner,
         months=months,
+        about=about,
     )
 
 
@@ -95,8 +107,10 @@ def _settings(folder: Path) -> tuple[str, tuple[str, ...]]:
     return here.learner, (*here.month_names, *filter(None, [here.final_name]))
 
 
-def open_store(address: str) -> Store:
+def open_store(address: str, *, seconds: float = 15) -> Store:
     """The store at a tracking address: `sqlite:///…`, `http://…`, `https://…`, or the folder of a file store.
+
+    A server has so many `seconds` for each answer.
 
     Raises Problem for any other address, and when the store cannot be read.
     """
@@ -106,7 +120,7 @@ def open_store(address: str) -> Store:
     if scheme in ("http", "https"):
         from flowcoach.evidence.rest import RestStore
 
-        return RestStore(address)
+        return RestStore(address, seconds=seconds)
     path = local_path(address)
     if path is None or address == "databricks":
         raise Problem(

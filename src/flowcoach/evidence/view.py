@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import heapq
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
@@ -197,6 +197,7 @@ class Evidence:
     `configured` is the store the workspace names; the others were discovered in its folder, seen behind it
     (`flowcoach.evidence.union`). `unread` says which of those could not be opened, and why; `shelves` is where
     artifacts may lie; `rescorer` re-computes logged figures, where somebody asked for that.
+    `about` says of some, by address, what they are.
     `learner` and `months` (training, validation, test, and one for the very end) are those of the workspace's settings.
     """
 
@@ -208,6 +209,7 @@ class Evidence:
     rescorer: Rescorer | None = None
     learner: str = ""
     months: tuple[str, ...] = ()
+    about: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def warnings(self) -> tuple[str, ...]:

@@ -73,7 +73,8 @@ def is_alive(state: State) -> bool:
     import psutil
 
     with suppress(psutil.Error):
-        return abs(psutil.Process(state.keeper).create_time() - state.born) < 1
+        keeper = psutil.Process(state.keeper)
+        return abs(keeper.create_time() - state.born) < 1 and keeper.status() != psutil.STATUS_ZOMBIE
     return False
 
 

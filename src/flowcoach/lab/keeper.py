@@ -48,6 +48,7 @@ class Keeper:
         self._tell(replace(self._state, address=servers.address))
         try:
             self._start_all(servers)
+            notes.write_served(self._places, servers.served)
             self._tell(replace(self._state, ready=True))
             while not self._asked.wait(_LOOK_EVERY) and not notes.read_wanted(self._places).down:
                 self._bring_about(servers)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from flowcoach.atomic import write_text
+from flowcoach.evidence.served import NOTE, Served
 from flowcoach.lab.places import Places
 
 STARTING, READY, BROKEN, ENDED = "starting", "ready", "broken", "ended"
@@ -92,9 +93,14 @@ def write_state(places: Places, state: State) -> None:
     _write(places.own / "state.json", asdict(state))
 
 
+def write_served(places: Places, served: Served) -> None:
+    """Tell the checks where the lab's store is."""
+    _write(places.own / NOTE.name, served.to_dict())
+
+
 def forget_state(places: Places) -> None:
     """All has ended: nothing is up and nothing is wanted."""
-    for name in ("state.json", "wanted.json"):
+    for name in ("state.json", "wanted.json", NOTE.name):
         (places.own / name).unlink(missing_ok=True)
 
 

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
-from flowcoach.lab import bucket, notes, postgres, tracking
+from flowcoach.evidence.served import Served
+from flowcoach.lab import bucket, notes, postgres, rights, tracking
 from flowcoach.lab.places import Places
 from flowcoach.lab.service import HOST, Service
 
@@ -36,6 +37,7 @@ class Plan:
     first: tuple[Service, ...]
     last: Service
     address: str
+    served: Served
 
     @property
     def services(self) -> tuple[Service, ...]:
@@ -50,7 +52,8 @@ def plan(order: Order, places: Places) -> Plan:
     port = ports.of(tracking.NAME)
     address = f"http://{HOST}:{port}"
     if order.situation == "local":
-        plan = Plan((), tracking.for_an_office(places, port, order.public), address)
+        server = tracking.for_an_office(places, port, order.public)
+        plan = Plan((), server, address, Served(tracking.store_of(places), "the lab's local server"))
     else:
         first: list[Service] = []
         database, accounts = order.database, order.database
@@ -71,7 +74,8 @@ def plan(order: Order, places: Places) -> Plan:
             order.bucket or f"s3://{bucket.BUCKET}",
             storage,
         )
-        plan = Plan(tuple(first), last, address)
+        login = rights.with_login(address, notes.ADMIN, secrets)
+        plan = Plan(tuple(first), last, address, Served(login, "the lab's team server"))
     notes.write_ports(places, ports.chosen)
     return plan
 

@@ -26,7 +26,7 @@ def for_an_office(places: Places, port: int, public: str | None) -> Service:
     """A server on a SQLite file and a folder, which asks nobody who they are."""
     folder = places.data / "local"
     environment = {
-        "MLFLOW_BACKEND_STORE_URI": f"sqlite:///{(folder / DATABASE).as_posix()}",
+        "MLFLOW_BACKEND_STORE_URI": store_of(places),
         "MLFLOW_ARTIFACTS_DESTINATION": (folder / FILES).as_uri(),
     }
     return Service(
@@ -39,6 +39,11 @@ def for_an_office(places: Places, port: int, public: str | None) -> Service:
         environment={**_LIGHT, **environment, **_names(port, public)},
         prepare=lambda: folder.mkdir(parents=True, exist_ok=True),
     )
+
+
+def store_of(places: Places) -> str:
+    """The SQLite file behind the local server, as a tracking address."""
+    return f"sqlite:///{(places.data / 'local' / DATABASE).as_posix()}"
 
 
 def for_a_team(
