@@ -74,7 +74,7 @@ def do(word: str, rest: Sequence[str]) -> int:
         return code
     if word == "test":
         lint()
-        code = run("-m", "pytest", "-n", "3", *rest, check=False)  # for two cores: one of three waits for a server
+        code = run("-m", "pytest", "-n", "2", *rest, check=False)
         if code == 0:
             say("All green. Next: make demo" if shutil.which("make") else "All green. Next: python dev.py demo")
         return code

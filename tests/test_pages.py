@@ -29,6 +29,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from pyarrow import parquet
 
 from flowcoach import course, workspace
 from flowcoach.coach import scripts
@@ -49,11 +50,17 @@ READERS = {"yaml": yaml.safe_load, "toml": tomllib.loads, "json": json.loads}
 
 @pytest.fixture(scope="session")
 def real(prepared: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    """A workspace with real months instead of synthetic ones."""
+    """A workspace with real months instead of synthetic ones: of each, every fourth trip from its first to its last day.
+
+    (Whole months, and the figures published for them, are for tests/homework.)
+    """
     if not TLC.is_dir():
         pytest.skip("the real months are not here: ../shared/tlc")
-    store = prepared.folder / "mlflow.db"
-    return start(tmp_path_factory.mktemp("real") / "course", learner="prove", data=TLC, months=MONTHS, store=store)
+    store, folder = prepared.folder / "mlflow.db", tmp_path_factory.mktemp("real")
+    for name in MONTHS:
+        trips = parquet.read_table(workspace.month_file(TLC, name))
+        parquet.write_table(trips.take(list(range(0, len(trips), 4))), workspace.month_file(folder, name))
+    return start(folder / "course", learner="prove", data=folder, months=MONTHS, store=store)
 
 
 def words(line: str) -> str:
