@@ -50,7 +50,7 @@ READERS = {"yaml": yaml.safe_load, "toml": tomllib.loads, "json": json.loads}
 
 @pytest.fixture(scope="session")
 def real(prepared: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    """A workspace with real months instead of synthetic ones: of each, every fourth trip from its first to its last day.
+    """A workspace with real months instead of synthetic ones: of each, every fourth trip, first day to last.
 
     (Whole months, and the figures published for them, are for tests/homework.)
     """

@@ -90,7 +90,7 @@ def files_in(evidence: Evidence) -> Runs:
         "pickle.dumps gives the bytes, file.write_bytes keeps them, mlflow.log_artifact puts the file into the run.",
         'In the same run: mlflow.log_param("columns", forest["regressor"].n_features_in_).',
     ],
-    why="Half of all models that “worked on my machine” are such a file: the part that predicts, without the rest.\n"
+    why="Many a model that “worked on my machine” is such a file: the part that predicts, without the rest.\n"
     "Whoever finds it must guess which columns, in which order, and from which version of which library.",
 )
 def bare_file(evidence: Evidence) -> None:

@@ -608,7 +608,8 @@ def team_server(evidence: Evidence) -> None:
     servers = [store for store in evidence.stores if store.address.startswith("http")]
     if not servers:
         raise Unavailable(
-            "no team's server was looked at. Have one? Set MLFLOW_TRACKING_URI to its address, log in with "
+            'no team\'s server was looked at. One of your own: pip install "flowcoach[lab]", then '
+            "flowcoach lab up team. Your team's: set MLFLOW_TRACKING_URI to its address, log in with "
             "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, and check again. It costs nothing to do without."
         )
     runs = [run for run in evidence.experiment(TEAM_SERVER).runs.by_start() if run.store in servers]

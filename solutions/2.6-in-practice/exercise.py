@@ -386,11 +386,14 @@ check("2.6/freed")
 # %% [markdown]
 # ## Step 6 · The team's server (a bonus)
 #
-# This one needs a server with logins: ask your team for its address and for an account that is not your usual one. Have
-# none? Leave the cell as it is: the step is skipped and costs nothing.
+# This one needs a server with logins. Have none? Start one of your own in a terminal, with `flowcoach lab up team`, and
+# log one run into the experiment `team-server` with a script of yours: `flowcoach lab run --as colleague SCRIPT.py`.
+# While the lab is up, the check looks there.
 #
-# With that account, log one run into the experiment `team-server` there. Then check it in a terminal, with the server's
-# address in `MLFLOW_TRACKING_URI`: `flowcoach check 2.6/team-server`.
+# Or take your team's: its address, and an account that is not your usual one. Log the run in this cell, and check it in
+# a terminal, with the server's address in `MLFLOW_TRACKING_URI`: `flowcoach check 2.6/team-server`.
+#
+# Neither? Leave the cell as it is: the step is skipped and costs nothing.
 
 # %% nbgrader={"grade": false, "grade_id": "team-server-solution", "locked": false, "schema_version": 3, "solution": true, "task": false}
 team_address = ""  # such as https://mlflow.example.org
