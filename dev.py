@@ -135,7 +135,8 @@ def set_up() -> None:
     first = VENV / "installer.txt"
     first.write_text(pinned("uv"), encoding="utf-8")
     run("-m", "pip", "install", "--quiet", "--require-hashes", "--requirement", str(first), env=settings)
-    run("-m", "uv", "pip", "sync", "--require-hashes", REQUIREMENTS.name, env=settings)
+    # Compiled once, for every process of the demo and the tests would compile it anew where none may write bytecode.
+    run("-m", "uv", "pip", "sync", "--require-hashes", "--compile-bytecode", REQUIREMENTS.name, env=settings)
     say("3 of 3  flowcoach itself")
     here = ("--no-deps", "--no-build-isolation", "--editable", ".")
     run("-m", "uv", "pip", "install", "--quiet", *here, env=settings)
