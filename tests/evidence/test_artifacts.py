@@ -194,6 +194,9 @@ class Held:
     def registered_models(self) -> tuple[RegisteredModel, ...]:
         return (RegisteredModel("duration", "", {}, self._registered, self),)
 
+    def history(self, run_id: str, key: str) -> tuple[()]:
+        return ()
+
     def datasets(self, run_id: str) -> tuple[()]:
         return ()
 
@@ -202,6 +205,9 @@ class Held:
 
     def models_in(self, experiment_id: str) -> tuple[LoggedModel, ...]:
         return self._models
+
+    def fetch(self, location: str) -> None:
+        pass
 
     def close(self) -> None:
         pass

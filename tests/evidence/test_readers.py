@@ -197,6 +197,17 @@ def test_all_ids_are_equal_those_of_deleted_runs_and_experiments_too(other: Stor
     assert other.run_ids(set()) == set()
 
 
+@pytest.mark.parametrize(
+    ("key", "logged"),
+    [("steps", ((0, 1.0), (1, 9.0), (2, 3.0))), ("times", ((0, 3.0), (0, 9.0))), ("broken", ()), ("none", ())],
+)
+def test_all_that_was_logged_for_a_metric_is_equal(
+    other: Store, sqlite: SqliteStore, key: str, logged: tuple[tuple[int, float], ...]
+) -> None:
+    run = sqlite.runs(RunQuery(filters=(Has("metric", "steps"),)))[0]
+    assert other.history(run.id, key) == sqlite.history(run.id, key) == run.history(key) == logged
+
+
 def test_datasets_and_logged_models_are_equal(other: Store, sqlite: SqliteStore) -> None:
     run = sqlite.runs(RunQuery(filters=(Has("dataset", "training"),)))[0]
     assert [one.context for one in other.runs(RunQuery(ids=(run.id,)))[0].datasets] == ["training", "validation"]

@@ -274,7 +274,7 @@ def test_pages_without_end_are_given_up(tokens: Callable[[], str]) -> None:
         says(200, json.dumps({"experiments": [], "next_page_token": tokens()}).encode())(request)
 
     with serving(turns) as address, pytest.raises(Problem, match="comes to no end"):
-        RestStore(address, seconds=0.02)
+        RestStore(address, seconds=0.1)
 
 
 @pytest.mark.parametrize(

@@ -52,6 +52,10 @@ class Held:
         self._answer()
         return self.models
 
+    def history(self, run_id: str, key: str) -> tuple[tuple[int, float], ...]:
+        self._answer()
+        return tuple((0, run.metrics[key]) for run in self._runs if run.id == run_id and key in run.metrics)
+
     def datasets(self, run_id: str) -> tuple[Dataset, ...]:
         self._answer()
         return (Dataset(run_id, self.address, "", "", ""),)
@@ -62,6 +66,9 @@ class Held:
     def logged_models(self, run_id: str) -> tuple[LoggedModel, ...]:
         self._answer()
         return ()
+
+    def fetch(self, location: str) -> None:
+        pass
 
     def close(self) -> None:
         self.closed = True

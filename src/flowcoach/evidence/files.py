@@ -14,9 +14,11 @@ Links in the folder are not followed: what lies elsewhere did not come along.
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Iterator, Mapping, Set
+from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -106,6 +108,16 @@ class FileStore:
         """All registered models with their versions, ordered by name."""
         return self._registered_models
 
+    def history(self, run_id: str, key: str) -> tuple[tuple[int, float], ...]:
+        """Every value that a run logged for a metric, as (step, value) in order, each once; NaN is left out."""
+        found: set[tuple[int, float]] = set()
+        for _, experiment in self._experiments:
+            text = self._values(experiment / run_id / "metrics").get(key, "")
+            with suppress(ValueError):  # what is no list of values was warned of when the run was read
+                logged = [_logged(line) for line in text.splitlines() if line.strip()]
+                found |= {(step, value) for step, _, value in logged if not math.isnan(value)}
+        return tuple(sorted(found))
+
     def datasets(self, run_id: str) -> tuple[Dataset, ...]:
         """The datasets that a run took in."""
         return tuple(
@@ -120,6 +132,9 @@ class FileStore:
         """The models of an experiment, those logged outside any run too, oldest first."""
         found = [(created, model.id, model) for place, created, model in self._models if place == experiment_id]
         return tuple(model for _, _, model in sorted(found, key=lambda one: one[:2]))
+
+    def fetch(self, location: str) -> None:
+        """None: whatever this store names lies on a disk, where it is looked for."""
 
     def close(self) -> None:
         """Nothing is held open."""

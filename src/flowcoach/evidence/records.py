@@ -150,6 +150,10 @@ class Run:
             )
         return values[key]
 
+    def history(self, key: str) -> tuple[tuple[int, float], ...]:
+        """Every value that was logged for a metric, as (step, value) in order, each once; NaN is left out."""
+        return self.store.history(self.id, key) if self.store else ()
+
     @property
     def datasets(self) -> tuple[Dataset, ...]:
         """The datasets logged as inputs of this run, ordered by name, digest and context."""

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import re
 import time
 from collections.abc import Iterable, Iterator, Sequence, Set
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
+from flowcoach.evidence.fetched import Fetched
 from flowcoach.evidence.query import Has, RunQuery
 from flowcoach.evidence.records import (
     Dataset,
@@ -49,6 +52,7 @@ class RestStore:
         self._server = Server(address, seconds=seconds)
         self._seconds = seconds
         self.address = self._server.address
+        self._files = Fetched(self._server, seconds=_QUESTION * seconds)
         self._held: dict[str, list[Run]] = {}
         self._large: set[str] = set()
         self._remembered: dict[RunQuery, list[Run]] = {}
@@ -99,6 +103,14 @@ class RestStore:
         """All registered models with their versions, ordered by name."""
         return self._registered_models
 
+    def history(self, run_id: str, key: str) -> tuple[tuple[int, float], ...]:
+        """Every value that a run logged for a metric, as (step, value) in order, each once; NaN is left out."""
+        question = {"run_id": run_id, "metric_key": key, "max_results": _PAGE}
+        with self._understanding():
+            logged = self._all("metrics/get-history", question, "metrics", method="GET")
+            found = {(int(one.get("step", 0)), as_stored(float(one.get("value", 0)))) for one in logged}
+        return tuple(sorted(pair for pair in found if not math.isnan(pair[1])))
+
     def datasets(self, run_id: str) -> tuple[Dataset, ...]:
         """The datasets that a run took in."""
         return self._datasets.get(run_id, ())
@@ -126,8 +138,13 @@ class RestStore:
             self._models[name] = tuple(found)
         return self._models[name]
 
+    def fetch(self, location: str) -> Path | None:
+        """A folder with the files at a location that only this store reaches; None when it is none of its own."""
+        return self._files.folder(location)
+
     def close(self) -> None:
-        """Nothing is held open."""
+        """Remove what was fetched."""
+        self._files.close()
 
     def _read_experiments(self) -> tuple[ExperimentRecord, ...]:
         with self._understanding():

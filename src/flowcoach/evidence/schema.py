@@ -25,8 +25,9 @@ FIRST = {
     "model_version_tags": ("key", "value", "name", "version"),
 }
 
-# Came with a later MLflow: a store without them is merely older.
+# Came with a later MLflow: a store without them is merely older. (`metrics` is old; hardly any check needs it.)
 LATER = {
+    "metrics": ("key", "value", "step", "is_nan", "run_uuid"),
     "registered_model_aliases": ("alias", "version", "name"),
     "datasets": ("dataset_uuid", "name", "digest", "dataset_source_type", "dataset_source"),
     "inputs": ("input_uuid", "source_type", "source_id", "destination_type", "destination_id"),

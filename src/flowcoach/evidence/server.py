@@ -48,23 +48,24 @@ class Server:
         self._opener = urllib.request.build_opener(_NoRedirect)
 
     def ask(
-        self, endpoint: str, question: dict[str, Any], *, method: str = "POST", version: str = "2.0"
+        self,
+        endpoint: str,
+        question: dict[str, Any],
+        *,
+        method: str = "POST",
+        version: str = "2.0",
+        service: str = "mlflow",
     ) -> dict[str, Any]:
-        """The answer of `/api/<version>/mlflow/<endpoint>` (https://mlflow.org/docs/latest/rest-api.html).
+        """The answer of `/api/<version>/<service>/<endpoint>` (https://mlflow.org/docs/latest/rest-api.html).
 
         Raises Refused when the server does not know this question, Problem for everything else that is in the way.
         """
-        url, body = f"{self.address}/api/{version}/mlflow/{endpoint}", None
+        url, body = f"{self.address}/api/{version}/{service}/{endpoint}", None
         if method == "GET":
             url = f"{url}?{urllib.parse.urlencode(question)}"
         else:
             body = json.dumps(question).encode()
-        try:
-            text = self._within(lambda: self._read(urllib.request.Request(url, body, self._headers, method=method)))
-        except urllib.error.HTTPError as error:
-            raise self._refusal(error, self._beginning(error)) from error
-        except (OSError, http.client.HTTPException, ValueError) as error:
-            raise self._silence(error) from error
+        text = self._answer(urllib.request.Request(url, body, self._headers, method=method))
         answer = _object(text)
         if answer is None:
             raise Problem(
@@ -72,6 +73,23 @@ class Server:
                 "check the address: the same in a browser must show MLflow, not a sign-in page or another site",
             )
         return answer
+
+    def file(self, path: str) -> bytes:
+        """The content of a file that the server keeps, by its path in the server's place for artifacts (quoted).
+
+        Raises as `ask` does.
+        """
+        return self._answer(
+            urllib.request.Request(f"{self.address}/api/2.0/mlflow-artifacts/artifacts/{path}", headers=self._headers)
+        )
+
+    def _answer(self, request: urllib.request.Request) -> bytes:
+        try:
+            return self._within(lambda: self._read(request))
+        except urllib.error.HTTPError as error:
+            raise self._refusal(error, self._beginning(error)) from error
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            raise self._silence(error) from error
 
     def _within(self, read: Callable[[], bytes]) -> bytes:
         """What `read` returns or raises; TimeoutError when it takes too long.

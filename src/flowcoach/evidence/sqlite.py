@@ -93,6 +93,16 @@ class SqliteStore:
         """All registered models with their versions, ordered by name."""
         return self._registered_models
 
+    def history(self, run_id: str, key: str) -> tuple[tuple[int, float], ...]:
+        """Every value that a run logged for a metric, as (step, value) in order, each once; NaN is left out."""
+        rows = self._file.ask(
+            f"SELECT DISTINCT step, value FROM {self._tables['metrics']}"
+            ' WHERE run_uuid = ? AND "key" = ? AND is_nan = 0'
+            " AND typeof(step) = 'integer' AND typeof(value) IN ('real', 'integer') ORDER BY step, value",
+            [run_id, key],
+        )
+        return tuple((int(step), float(value)) for step, value in rows)
+
     def datasets(self, run_id: str) -> tuple[Dataset, ...]:
         """The datasets that a run took in."""
         rows = self._file.ask(
@@ -140,6 +150,9 @@ class SqliteStore:
             )
             for row in rows
         )
+
+    def fetch(self, location: str) -> None:
+        """None: whatever this store names lies on a disk, where it is looked for."""
 
     def close(self) -> None:
         """Close the file, and remove the temporary copy if one had to be made."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Set
+from pathlib import Path
 from typing import Protocol
 
 from flowcoach.evidence.query import RunQuery
@@ -52,6 +53,10 @@ class Store(Protocol):
         """All registered models with their versions, ordered by name."""
         ...
 
+    def history(self, run_id: str, key: str) -> tuple[tuple[int, float], ...]:
+        """Every value that a run logged for a metric, as (step, value) in order, each once; NaN is left out."""
+        ...
+
     def datasets(self, run_id: str) -> tuple[Dataset, ...]:
         """The datasets that a run took in."""
         ...
@@ -62,6 +67,10 @@ class Store(Protocol):
 
     def models_in(self, experiment_id: str) -> tuple[LoggedModel, ...]:
         """The models of an experiment, those logged outside any run too, oldest first."""
+        ...
+
+    def fetch(self, location: str) -> Path | None:
+        """A folder with the files at a location that only this store reaches; None when it is none of its own."""
         ...
 
     def close(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Set
 from dataclasses import replace
 from functools import cached_property
+from pathlib import Path
 from typing import TypeVar
 
 from flowcoach.evidence.query import RunQuery
@@ -60,6 +61,10 @@ class Behind:
         """All registered models with their versions, ordered by name."""
         return self._ask(lambda: tuple(self._as_own(model) for model in self._store.registered_models()), ())
 
+    def history(self, run_id: str, key: str) -> tuple[tuple[int, float], ...]:
+        """Every value that a run logged for a metric, as (step, value) in order, each once; NaN is left out."""
+        return self._ask(lambda: self._store.history(run_id, key), ())
+
     def datasets(self, run_id: str) -> tuple[Dataset, ...]:
         """The datasets that a run took in."""
         return self._ask(lambda: self._store.datasets(run_id), ())
@@ -71,6 +76,10 @@ class Behind:
     def models_in(self, experiment_id: str) -> tuple[LoggedModel, ...]:
         """The models of an experiment, those logged outside any run too, oldest first."""
         return self._ask(lambda: self._store.models_in(experiment_id), ())
+
+    def fetch(self, location: str) -> Path | None:
+        """A folder with the files at a location that only this store reaches; None when it is none of its own."""
+        return self._ask(lambda: self._store.fetch(location), None)
 
     def close(self) -> None:
         """Give back what the reader holds."""

@@ -354,7 +354,13 @@ class Evidence:
     def _find(self, location: str) -> Artifacts:
         if self.shelves is None:
             raise Unavailable(f"nobody looked for the files at {location}.")
-        return self.shelves.find(location)
+        try:
+            return self.shelves.find(location)
+        except Unavailable:
+            fetched = [Artifacts(folder, location) for store in self.stores if (folder := store.fetch(location))]
+            if not fetched:
+                raise
+            return next((one for one in fetched if one.files()), fetched[0])
 
     def _behind(self, version: ModelVersion) -> Artifacts:
         """What the source of a version leads to: a logged model, another version, a run's folder, or a location."""
