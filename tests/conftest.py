@@ -22,13 +22,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 class ByWorkspace(LoadScopeScheduling):
     """Keep what shares an expensive workspace in one worker.
 
-    That is a file's tests; of the pages those of one section; and of the proof everything about one section, in
-    whichever file.
+    That is a file's tests, and all tests of the lab; of the pages those of one section; and of the proof everything
+    about one section, in whichever file.
     """
 
     def _split_scope(self, nodeid: str) -> str:
         file, _, test = nodeid.partition("::")
         section = re.search(r"\[(\d+\.\d+)", test)
+        if "/lab/" in file:
+            return "lab"
         if section and "/prove/" in file:
             return f"prove {section[1]}"
         return f"{file} {section[1]}" if section and "test_pages" in file else file

@@ -1,10 +1,12 @@
 """What must hold after the exercise of section 2.6: one script in two stores, a store restored, a disk freed."""
 
 import hashlib
+import json
 import re
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from flowcoach.checks import Failed, check, expect, expect_some
@@ -18,6 +20,9 @@ TEAM_SERVER = "team-server"
 SCRIPT = "hours.py"
 TABLE = "hours.csv"
 STORE = "team/mlflow.db"
+CONFIRMED = "confirmed.jsonl"
+BREAKS = "lab/breaks.jsonl"
+PULLED = ("database", "files", "server")
 
 TEAMS = ("bakery", "clinic", "harbour", "theatre")
 SETUPS = ("alone", "local server", "team server")
@@ -648,3 +653,120 @@ def user_taken_for_login(evidence: Evidence) -> dict[str, Any] | None:
         found = run.tag(USER).strip()
         return {"run": run.label, "found": found} if found in _own_accounts(evidence) else None
     return None
+
+
+@dataclass(frozen=True)
+class Training:
+    """What steps.py wrote down of one run: when it began and ended (seconds since 1970), and the confirmed values."""
+
+    run_id: str
+    began: float
+    ended: float
+    confirmed: tuple[tuple[int, float], ...]
+
+
+@check(
+    "2.6/nothing-lost",
+    points=1,
+    bonus=True,
+    hints=[
+        "A training has to run while something breaks: one terminal for each, and steps.py leaves you a quarter of a "
+        "minute.",
+        "First flowcoach lab run exercises/2.6-in-practice/steps.py; then, in another terminal, flowcoach lab break "
+        "database; then flowcoach lab mend database.",
+    ],
+    why="A value is safe once the server has said so, and not before: that is what “confirmed” means.\n"
+    "Who has once seen an outage at leisure knows what to wait for, and what to do again, in one that counts.",
+)
+def nothing_lost(evidence: Evidence) -> None:
+    """Something broke in the middle of a training, and all that the store had confirmed is in it"""
+    trainings = _trainings(evidence)
+    if not trainings:
+        raise Unavailable(
+            f"no training was interrupted: there is no {CONFIRMED} in your workspace. With flowcoach lab up team (or "
+            "local) one is soon made, see the page. It costs nothing to do without."
+        )
+    own = evidence.configured.address if evidence.configured else ""
+    if not any(store.address in evidence.about for store in evidence.stores if store.address != own):
+        raise Unavailable(
+            "no lab is up, and what its server had confirmed lies there. Bring it up again (flowcoach lab up team), "
+            "and check again. It costs nothing to do without."
+        )
+    breaks = _breaks(evidence)
+    broken = [one for one in trainings if any(_during(one, at) for at in breaks)]
+    expect(
+        len(broken),
+        "trainings of steps.py during which something broke",
+        where=f"{CONFIRMED} beside {BREAKS}",
+        advice="start steps.py, and break database, files or server before it is done",
+    ).is_there()
+    expect_some(broken, lambda one: _is_all_there(one, evidence))
+
+
+def _is_all_there(training: Training, evidence: Evidence) -> None:
+    run = evidence.runs.with_id(training.run_id)
+    if run is None:
+        raise Failed(
+            "The run of your interrupted training is in none of your stores.",
+            expected=f"the run {training.run_id[:8]}, which steps.py wrote down in {CONFIRMED}",
+            found="no such run",
+            where="your workspace's stores and the lab's server",
+            advice="bring up the lab that it was logged to, without --fresh; or interrupt another training",
+        )
+    stored = set(run.history("rmse"))
+    lost = [pair for pair in training.confirmed if pair not in stored]
+    expect(
+        len(lost),
+        f"of the {len(training.confirmed)} values that the store had confirmed, those that it does not hold",
+        where=f"run {run.label}",
+        advice="look whether the lab was started with --fresh, or a backup was restored since; then interrupt another",
+    ).equals(0)
+
+
+@nothing_lost.misconception
+def nothing_broke(evidence: Evidence) -> dict[str, Any] | None:
+    """Your last training ran from {began} to {ended}, and nothing was broken meanwhile. Start steps.py in one terminal
+    and, before it is done, type flowcoach lab break database in another."""
+    trainings, breaks = _trainings(evidence), _breaks(evidence)
+    if not trainings or any(_during(one, at) for one in trainings for at in breaks):
+        return None
+    last = max(trainings, key=lambda one: one.began)
+    clock = [datetime.fromtimestamp(at).strftime("%H:%M:%S") for at in (last.began, last.ended)]
+    return {"began": clock[0], "ended": clock[1]}
+
+
+def _during(training: Training, at: float) -> bool:
+    """Whether this moment lies within a training; one whose next value never came ended a little later."""
+    return training.began <= at <= training.ended + 1
+
+
+def _trainings(evidence: Evidence) -> list[Training]:
+    """What steps.py wrote down, run by run."""
+    found: dict[str, list[tuple[float, int, float]]] = {}
+    for line in _lines(evidence, CONFIRMED):
+        run, step, rmse, at = (line.get(key) for key in ("run", "step", "rmse", "at"))
+        if isinstance(run, str) and isinstance(step, int) and isinstance(rmse, float) and isinstance(at, float):
+            found.setdefault(run, []).append((at, step, rmse))
+    return [
+        Training(run, min(values)[0], max(values)[0], tuple((step, rmse) for _, step, rmse in values))
+        for run, values in found.items()
+    ]
+
+
+def _breaks(evidence: Evidence) -> list[float]:
+    """When something was broken that a training depends on, in seconds since 1970."""
+    pulled = [line for line in _lines(evidence, BREAKS) if line.get("what") in PULLED and line.get("broken") is True]
+    return [at for line in pulled if isinstance(at := line.get("at"), float)]
+
+
+def _lines(evidence: Evidence, name: str) -> list[dict[str, Any]]:
+    """The objects in a file of one JSON object a line; what is none is passed over."""
+    try:
+        text = evidence.file(name).read_text(encoding="utf-8", errors="replace")
+    except (NotFound, Unavailable, OSError):
+        return []
+    found = []
+    for line in text[:LARGEST].splitlines():
+        with suppress(ValueError):
+            found.append(json.loads(line))
+    return [one for one in found if isinstance(one, dict)]

@@ -1,6 +1,7 @@
 """The wrong turns of section 2.6, built for real from a solved workspace, so that CI can prove each message."""
 
 import getpass
+import json
 import shutil
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
@@ -460,6 +461,28 @@ def own_account(here: Workspace) -> None:
     found = client.get_experiment_by_name("team-server")
     place = found.experiment_id if found else client.create_experiment("team-server")
     client.set_terminated(client.create_run(place, tags={"mlflow.user": getpass.getuser()}).info.run_id)
+
+
+@mistake("2.6/nothing-lost")
+def another_labs_training(here: Workspace) -> None:
+    """Interrupted a training, and started the lab over since: its run is gone."""
+    nothing_was_broken.build(here)
+    write(here, "lab/breaks.jsonl", {"what": "database", "broken": True, "at": 1001.5})
+
+
+@mistake("2.6/nothing-lost", "nothing_broke")
+def nothing_was_broken(here: Workspace) -> None:
+    """Let a training run to its end, and broke nothing meanwhile."""
+    (here.folder / "lab" / "breaks.jsonl").unlink(missing_ok=True)
+    steps = [{"run": "0" * 32, "step": step, "rmse": 9.5 - step, "at": 1000.5 + step} for step in range(3)]
+    write(here, "confirmed.jsonl", *steps)
+
+
+def write(here: Workspace, name: str, *lines: object) -> None:
+    """Write a file of one JSON object a line, in place of what is there."""
+    path = here.folder / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
 
 
 @harmless

@@ -412,6 +412,18 @@ if team_address:
 check("2.6/team-server")
 
 # %% [markdown]
+# ## Step 7 · Break it and see (a bonus)
+#
+# Trust in a server comes from having seen it fail. Everything here happens in terminals, see “Break it and see” on the
+# page: with the lab up, start `steps.py` through it in one terminal, and break the database, the files or the server in
+# another before it is done. Then mend it. The check compares what the store had confirmed with what it holds now.
+#
+# No lab? The step is skipped and costs nothing.
+
+# %% nbgrader={"grade": true, "grade_id": "nothing-lost", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+check("2.6/nothing-lost")
+
+# %% [markdown]
 # ## Done
 #
 # `flowcoach` in a terminal says what comes next. The folders `server`, `team` and `backup` may stay or go, as you like;

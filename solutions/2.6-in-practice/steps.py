@@ -27,7 +27,8 @@ with mlflow.start_run() as run, (here.folder / "confirmed.jsonl").open("a", enco
         off = start + a_mile * miles - minutes
         rmse = float((off**2).mean() ** 0.5)
         mlflow.log_metric("rmse", rmse, step=step)  # comes back once the store has it
-        book.write(json.dumps({"run": run.info.run_id, "step": step, "rmse": rmse}) + "\n")
+        at = round(time.time(), 3)
+        book.write(json.dumps({"run": run.info.run_id, "step": step, "rmse": rmse, "at": at}) + "\n")
         book.flush()
         print(f"step {step}: off by {rmse:.3f} minutes", flush=True)
         a_mile, start = a_mile - 0.02 * float((off * miles).mean()), start - 0.2 * float(off.mean())

@@ -1,34 +1,50 @@
-"""A lab of real servers, for as long as a file's tests run."""
+"""A lab of real servers, for as long as the tests of this folder run: they all share one worker."""
 
 from __future__ import annotations
 
 import shutil
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from importlib.util import find_spec
-from pathlib import Path
-from typing import Any
 
-import psutil
 import pytest
 
+from flowcoach import course
 from flowcoach.lab import control
 from flowcoach.lab.control import Lab
+from flowcoach.lab.notes import COLLEAGUE
 from flowcoach.lab.plan import Order
-from flowcoach.lab.service import MARK
 from flowcoach.workspace import Workspace
+from tests.lab.hands import python
 from tests.prove import stage
 
-LONG = 60  # seconds that nothing here should take
+HELLO = """
+import mlflow
+from mlflow.models import Model
+mlflow.set_experiment("team-server")
+with mlflow.start_run(run_name="hello") as run:
+    mlflow.log_param("who", "colleague")
+    mlflow.log_metric("rmse", 5.4)
+    mlflow.log_text("hello", "hello.txt")
+    class Five(mlflow.pyfunc.PythonModel):
+        def predict(self, model_input: list[str]) -> list[str]:
+            return model_input
+    mlflow.pyfunc.log_model(name="model", python_model=Five(), registered_model_name="five")
+client = mlflow.MlflowClient()
+client.set_registered_model_alias("five", "champion", 1)
+print(run.info.run_id, client.get_model_version_by_alias("five", "champion").version)
+"""
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def desk(prepared: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    """A workspace that a lab may be brought up in."""
-    return stage.copy(prepared, tmp_path_factory.mktemp("lab") / "course")
+    """A workspace in which section 2.6 was solved without a lab."""
+    folder = tmp_path_factory.mktemp("lab")
+    here = stage.copy(prepared, folder / "course")
+    stage.run_notebook(stage.solution_notebook(course.section("2.6"), folder), here)
+    return here
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def team(desk: Workspace) -> Iterator[Lab]:
     """The team's servers, up."""
     if any(find_spec(name) is None for name in control.NEEDS):
@@ -41,28 +57,11 @@ def team(desk: Workspace) -> Iterator[Lab]:
         shutil.rmtree(lab.places.postgres, ignore_errors=True)  # for root, it lies outside of the workspace
 
 
-def until(holds: Callable[[], Any], what: str, *, seconds: float = LONG) -> Any:
-    """What `holds` returns as soon as that is true."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if found := holds():
-            return found
-        time.sleep(0.05)
-    pytest.fail(f"not within {seconds:g} s: {what}")
-
-
-def started_by(lab: Lab) -> list[psutil.Process]:
-    """Every process that the lab started and that still runs."""
-    found: list[psutil.Process] = []
-    for process in psutil.process_iter():
-        try:
-            if process.environ().get(MARK) == lab.state.mark:
-                found.append(process)
-        except (psutil.Error, OSError):
-            continue
-    return found
-
-
-def lines_of(path: Path) -> list[str]:
-    """What a script has written so far."""
-    return path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+@pytest.fixture(scope="session")
+def logged(team: Lab) -> str:
+    """The id of a run that the colleague logged, with a file and a registered model."""
+    done = python(team, COLLEAGUE, HELLO)
+    assert done.returncode == 0, done.stderr
+    id, version = done.stdout.split()[-2:]
+    assert version == "1"
+    return id

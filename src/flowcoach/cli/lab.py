@@ -14,12 +14,15 @@ from flowcoach import workspace
 from flowcoach.cli.manner import Course, new_console, telling, until_told_to_end
 from flowcoach.cli.root import main
 from flowcoach.evidence.stores import shown
-from flowcoach.lab.notes import ACCOUNTS, LEARNER
+from flowcoach.lab.notes import ACCOUNTS, LEARNER, OPERATOR
 from flowcoach.lab.places import SITUATIONS, Places
 from flowcoach.problem import Problem
 
 if TYPE_CHECKING:
     from flowcoach.lab.control import Lab
+
+
+_AS = "The account, on a team's server; the operator also gets the keys to database and bucket."
 
 
 @main.group(cls=Course)
@@ -63,8 +66,7 @@ def up(
 
     here = workspace.find(explicit=folder)
     if situation == "alone":
-        if control.find(here):
-            raise Problem("Servers are up.", "flowcoach lab down ends them")
+        control.alone(here)
         click.echo(f"Alone needs no server. Log to {here.own_store}")
         click.echo("Next: flowcoach lab run hours.py")
         return
@@ -137,7 +139,7 @@ def _tell(up: Lab) -> None:
 
 
 @lab.command(context_settings={"ignore_unknown_options": True})
-@click.option("--as", "account", type=click.Choice(ACCOUNTS), default=LEARNER, help="The account, on a team's server.")
+@click.option("--as", "account", type=click.Choice((*ACCOUNTS, OPERATOR)), default=LEARNER, help=_AS)
 @click.argument("script", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 @click.pass_obj
@@ -147,6 +149,7 @@ def run(folder: Path | None, account: str, script: Path, arguments: tuple[str, .
     \b
     flowcoach lab run hours.py
     flowcoach lab run --as colleague hours.py
+    flowcoach lab run --as operator exercises/2.6-in-practice/keep.py backup FOLDER
 
     The exit code is the script's.
     """

@@ -14,8 +14,9 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from flowcoach.coach.scripts import environment, require
+from flowcoach.evidence.served import Served
 from flowcoach.lab import bucket, notes, postgres, rights, tracking
-from flowcoach.lab.notes import LEARNER, READY, Secrets, State
+from flowcoach.lab.notes import ADMIN, LEARNER, OPERATOR, READY, Secrets, State
 from flowcoach.lab.places import Places
 from flowcoach.lab.plan import Order
 from flowcoach.lab.service import MARK
@@ -48,12 +49,27 @@ class Lab:
         return self.state.address
 
     def environment(self, account: str = LEARNER) -> dict[str, str]:
-        """The variables with which a script logs to the lab, under one of its accounts."""
+        """The variables with which a script logs to the lab, under one of its accounts.
+
+        The operator is let in as the admin, and finds the way to what lies behind the server, too.
+        """
         variables = {**environment(self.places.workspace), "MLFLOW_TRACKING_URI": self.address}
         if self.state.situation == "team":
-            variables["MLFLOW_TRACKING_USERNAME"] = account
-            variables["MLFLOW_TRACKING_PASSWORD"] = self.secrets.passwords[account]
-        return variables
+            known = ADMIN if account == OPERATOR else account
+            variables["MLFLOW_TRACKING_USERNAME"] = known
+            variables["MLFLOW_TRACKING_PASSWORD"] = self.secrets.passwords[known]
+        return {**variables, **self._keys(variables["PATH"])} if account == OPERATOR else variables
+
+    def _keys(self, path: str) -> dict[str, str]:
+        """What opens the lab's own database and bucket; nobody but the operator needs it."""
+        if self.state.situation == "local":
+            return {"MLFLOW_BACKEND_STORE_URI": tracking.store_of(self.places)}
+        ports, keys = {one.name: one.port for one in self.state.services}, {}
+        if postgres.NAME in ports:
+            keys = postgres.variables(self.secrets, ports[postgres.NAME], path)
+        if bucket.NAME in ports:
+            keys |= bucket.variables(self.secrets, ports[bucket.NAME])
+        return keys
 
 
 def find(here: Workspace) -> Lab | None:
@@ -118,6 +134,15 @@ def up(
         raise
 
 
+def alone(here: Workspace) -> None:
+    """Do without servers: nothing is started, and checks say so. Raises Problem while some are up."""
+    if find(here):
+        raise Problem("Servers are up.", "flowcoach lab down ends them")
+    places = Places(here)
+    places.make()
+    notes.write_served(places, Served(here.own_store, "alone, without a server"))
+
+
 def needs_extra(order: Order) -> None:
     """Raises Problem with the command that installs the extra, where it is missing."""
     from importlib.util import find_spec
@@ -166,7 +191,7 @@ def mend(lab: Lab, what: str) -> None:
 
 
 def _change(lab: Lab, what: str, *, broken: bool) -> None:
-    there = {one.name for one in lab.state.services}
+    there, at = {one.name for one in lab.state.services}, time.time()
     if what in SERVERS and SERVERS[what] not in there:
         raise Problem(f"The lab has no {what} of its own in “{lab.state.situation}”.", "flowcoach lab up team has one")
     if what == RIGHTS:
@@ -179,6 +204,7 @@ def _change(lab: Lab, what: str, *, broken: bool) -> None:
     notes.write_wanted(lab.places, replace(before, broken=(*others, name) if broken else others))
     if what in SERVERS:
         _wait_for(lab, name, (notes.BROKEN,) if broken else (READY, notes.ENDED))
+    notes.note_break(lab.places, what, broken=broken, at=at)
 
 
 def broken_in(lab: Lab) -> tuple[str, ...]:

@@ -17,10 +17,13 @@ from flowcoach.atomic import write_text
 from flowcoach.evidence.served import NOTE, Served
 from flowcoach.lab.places import Places
 
+BREAKS = "breaks.jsonl"
+
 STARTING, READY, BROKEN, ENDED = "starting", "ready", "broken", "ended"
 
 ADMIN, LEARNER, COLLEAGUE = "admin", "learner", "colleague"
 ACCOUNTS = (ADMIN, LEARNER, COLLEAGUE)
+OPERATOR = "operator"  # no account: the admin, who also has the keys to the database and the bucket
 
 
 @dataclass(frozen=True)
@@ -96,6 +99,13 @@ def write_state(places: Places, state: State) -> None:
 def write_served(places: Places, served: Served) -> None:
     """Tell the checks where the lab's store is."""
     _write(places.own / NOTE.name, served.to_dict())
+
+
+def note_break(places: Places, what: str, *, broken: bool, at: float) -> None:
+    """Add to the list that checks read: what was broken or mended, and when (`at`, seconds since 1970)."""
+    places.data.mkdir(exist_ok=True)
+    with (places.data / BREAKS).open("a", encoding="utf-8") as book:
+        book.write(json.dumps({"what": what, "broken": broken, "at": round(at, 3)}) + "\n")
 
 
 def forget_state(places: Places) -> None:

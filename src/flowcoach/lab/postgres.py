@@ -61,6 +61,21 @@ def uri(secrets: Secrets, port: int, database: str) -> str:
     return f"postgresql://{OWNER}:{quote(secrets.postgres)}@{HOST}:{port}/{database}"
 
 
+def variables(secrets: Secrets, port: int, path: str) -> dict[str, str]:
+    """What PostgreSQL's programs and MLflow need in their environment to reach what MLflow tracks.
+
+    `path` is PATH so far. The password is in a variable of its own, for addresses are shown in command lines.
+    """
+    return {
+        "PATH": os.pathsep.join([str(_programs()), path]),
+        "PGHOST": HOST,
+        "PGPORT": str(port),
+        "PGUSER": OWNER,
+        "PGPASSWORD": secrets.postgres,
+        "MLFLOW_BACKEND_STORE_URI": f"postgresql+psycopg://{OWNER}@{HOST}:{port}/{DATABASES[0]}",
+    }
+
+
 def for_sqlalchemy(address: str) -> str:
     """The same address, naming the driver that comes with the extra."""
     kind, rest = address.split("://", 1)
