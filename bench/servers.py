@@ -41,6 +41,7 @@ while (begun := time.time()) < end:
     except Exception as error:
         errors.append(f"{type(error).__name__}: {error}"[:200])
     step += 1
+mlflow.end_run()  # which prints where the run can be seen
 stored = len({one.step for one in client.get_metric_history(run, "value")})
 print(json.dumps({"took": took, "errors": errors, "stored": stored}), flush=True)
 """
@@ -48,7 +49,7 @@ print(json.dumps({"took": took, "errors": errors, "stored": stored}), flush=True
 
 @dataclass(frozen=True)
 class Measured:
-    """What the clients of a server saw: seconds that each confirmed value took, errors, and how many values are there."""
+    """What the clients of a server saw: seconds that each confirmed value took, errors, how many values are stored."""
 
     took: Sequence[float]
     errors: Sequence[str]
