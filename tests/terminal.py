@@ -7,6 +7,7 @@ import os
 import pty
 import re
 import select
+import signal
 import struct
 import subprocess
 import termios
@@ -83,7 +84,7 @@ def terminal(command: Sequence[str], folder: Path) -> Iterator[Terminal]:
         stdout=theirs,
         stderr=theirs,
         start_new_session=True,
-        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # noqa: PLW1509 (so that Ctrl-C is a signal)
+        preexec_fn=_as_a_shell_does,  # noqa: PLW1509 (no thread of ours holds a lock)
     )
     os.close(theirs)
     try:
@@ -92,3 +93,9 @@ def terminal(command: Sequence[str], folder: Path) -> Iterator[Terminal]:
         process.kill()
         process.wait()
         os.close(ours)
+
+
+def _as_a_shell_does() -> None:
+    """Make Ctrl-C a signal that ends a program, even where the tests are a job in the background, which ignores it."""
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
