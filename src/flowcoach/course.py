@@ -131,15 +131,18 @@ def select(names: Sequence[str]) -> list[tuple[Section, tuple[Check, ...]]]:
     return [(found, tuple(checks)) for found, checks in chosen.values()]
 
 
-def look(names: Sequence[str], folder: Path, store: str, *, rescorer: Rescorer | None = None) -> Result:
-    """What `flowcoach check` says of the workspace in `folder`, whose store is at the tracking address `store`.
+def look(
+    names: Sequence[str], folder: Path, store: str, *, rescorer: Rescorer | None = None, lab: bool = True
+) -> Result:
+    """What `flowcoach check` says of one's own workspace in `folder`, whose store is at the tracking address `store`.
 
-    With a `rescorer`, figures are believed after the logged models gave them again.
+    With a `rescorer`, figures are believed after the logged models gave them again. Without `lab`, what its lab serves
+    does not count.
 
     Raises Problem for unknown names, before any store is opened, and for a store that cannot be read.
     """
     select(names)
-    evidence = gather(folder, store)
+    evidence = gather(folder, store, lab=lab)
     try:
         return examine(names, replace(evidence, rescorer=rescorer))
     finally:

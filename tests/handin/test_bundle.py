@@ -387,6 +387,16 @@ def test_of_a_server_the_bundle_holds_what_lies_here_and_no_address(handed_in: H
     assert json.loads(about)["result"]["stores"] == ["sqlite:///mlflow.db"]
 
 
+def test_of_a_lab_that_is_up_nothing_is_claimed_for_a_bundle_carries_no_server(mine: Workspace) -> None:
+    lab = mine.folder / ".flowcoach" / "lab"
+    lab.mkdir(parents=True)
+    note = {"address": "http://127.0.0.1:9", "about": "the lab's team server"}
+    (lab / "served.json").write_text(json.dumps(note), encoding="utf-8")
+    done = flowcoach("submit", "2.7", "--yes", "--json", folder=mine.folder)
+    assert json.loads(done.stdout)["result"]["warnings"] == []
+    assert done.returncode == 0
+
+
 def test_names_may_be_kept(mine: Workspace, tmp_path: Path) -> None:
     from flowcoach.evidence.discover import gather
 

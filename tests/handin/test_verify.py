@@ -255,6 +255,21 @@ def test_settings_that_name_a_server_or_a_store_elsewhere_are_not_followed(
     assert asked == []
 
 
+@pytest.mark.parametrize("folder", ["", "homework/"])
+def test_a_note_of_a_lab_that_names_a_server_is_not_followed(
+    folder: str, bundle: Path, tmp_path: Path, visited: tuple[str, list[str]]
+) -> None:
+    address, asked = visited
+    note = json.dumps({"address": address, "about": "the lab's team server"}).encode()
+
+    def lead_away(files: Files) -> None:
+        files[f"{folder}.flowcoach/lab/served.json"] = note
+
+    done = flowcoach("verify", repacked(bundle, lead_away, rehash=True), "--json", folder=tmp_path)
+    assert json.loads(done.stdout)["result"]["points"] == 22
+    assert asked == []
+
+
 @pytest.mark.parametrize(("name", "code"), [("missing.zip", 2), ("noise.zip", 2)])
 def test_what_cannot_be_read_ends_with_two(name: str, code: int, tmp_path: Path) -> None:
     (tmp_path / "noise.zip").write_bytes(b"noise")

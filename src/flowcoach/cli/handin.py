@@ -52,7 +52,10 @@ def submit(
     form = _form(here, is_asked=is_asked)
     with telling("Looking at what you did", steps=4) as say:
         chosen = names or _begun(here)
-        result = course.look(chosen, here.folder, here.store, rescorer=rescore.own(here, compute=True, say=say))
+        rescorer = rescore.own(here, compute=True, say=say)
+        result = course.look(
+            chosen, here.folder, here.store, rescorer=rescorer, lab=False
+        )  # a bundle carries no server
     if not as_json:
         click.secho("This is what a grader will see:\n", bold=True)
         show(result, as_json=False, junit=None)
@@ -82,7 +85,7 @@ def submit(
 
 def _begun(here: workspace.Workspace) -> tuple[str, ...]:
     """The homework, and the sections in which a step holds."""
-    found = course.look((), here.folder, here.store)
+    found = course.look((), here.folder, here.store, lab=False)
     homework = {section.id for section in course.sections() if section.is_homework}
     begun = {one.id for one in found.sections if any(check.state is State.PASSED for check in one.checks)}
     return tuple(one.id for one in found.sections if one.id in homework | begun)

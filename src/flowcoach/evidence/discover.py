@@ -16,6 +16,7 @@ from flowcoach.evidence import answers, served
 from flowcoach.evidence.artifacts import ROOTS, Shelves, local_path
 from flowcoach.evidence.files import FileStore, is_file_store
 from flowcoach.evidence.opening import NotMlflow, path_of
+from flowcoach.evidence.served import Served
 from flowcoach.evidence.sqlite import SqliteStore
 from flowcoach.evidence.stores import Store, shown
 from flowcoach.evidence.union import union
@@ -42,13 +43,16 @@ class Found:
     warnings: list[str] = field(default_factory=list)
 
 
-def gather(folder: Path, store: str) -> Evidence:
+def gather(folder: Path, store: str, *, lab: bool = False) -> Evidence:
     """The evidence of the workspace in `folder`, whose configured store is at the tracking address `store`.
+
+    With `lab`, what its lab serves now counts too. That is for one's own workspace only: the lab's note is a file in it,
+    and a stranger's may name any address.
 
     Raises Problem when that store cannot be read; other stores in the folder that cannot be read become warnings.
     """
     configured = open_store(store)
-    return _gather(folder, configured)
+    return _gather(folder, configured, served.read(folder) if lab else None)
 
 
 def gather_found(folder: Path) -> Evidence:
@@ -56,10 +60,10 @@ def gather_found(folder: Path) -> Evidence:
 
     A store that cannot be read becomes a warning.
     """
-    return _gather(folder, None)
+    return _gather(folder, None, None)
 
 
-def _gather(folder: Path, configured: Store | None) -> Evidence:
+def _gather(folder: Path, configured: Store | None, lab: Served | None) -> Evidence:
     own = None if configured is None else _path(configured)
     found = look(folder)
     unread, discovered = list(found.warnings), []
@@ -73,7 +77,7 @@ def _gather(folder: Path, configured: Store | None) -> Evidence:
         except Problem as problem:
             unread.append(f"{problem.cause} Its runs are left out; {problem.next_step}.")
     about: dict[str, str] = {}
-    if (lab := served.read(folder)) is not None:
+    if lab is not None:
         try:
             one = next((store for store in discovered if store.address == lab.address), None)
             if one is None:
