@@ -68,6 +68,43 @@ def test_what_is_too_much_is_not_fetched(monkeypatch: pytest.MonkeyPatch) -> Non
         kept.close()
 
 
+def test_a_name_that_this_system_cannot_keep_is_a_reason_and_no_crash() -> None:
+    with serving(holding({f"1/{'a' * 300}": b"a"})) as address:
+        kept = Fetched(Server(address, seconds=5), seconds=5)
+        with pytest.raises(Unavailable, match="could not be kept"):
+            kept.folder("mlflow-artifacts:/1")
+        kept.close()
+
+
+def test_folders_without_end_are_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fetched, "_ENTRIES", 20)
+    with serving(says(200, b'{"files": [{"path": "again", "is_dir": true}]}')) as address:
+        kept = Fetched(Server(address, seconds=5), seconds=5)
+        with pytest.raises(Unavailable, match="too many"):
+            kept.folder("mlflow-artifacts:/1")
+        kept.close()
+
+
+def test_a_server_whose_files_are_out_of_reach_says_so_each_time_and_gives_others_still() -> None:
+    asked: list[str] = []
+
+    def answers(request: BaseHTTPRequestHandler) -> None:
+        asked.append(request.path)
+        if "path=2" in request.path:
+            says(200, b'{"files": []}')(request)
+        else:
+            says(500, b"no bucket")(request)
+
+    with serving(answers) as address:
+        kept = Fetched(Server(address, seconds=5), seconds=5)
+        for _ in range(2):
+            with pytest.raises(Unavailable, match="could not be fetched"):
+                kept.folder("mlflow-artifacts:/1")
+        assert kept.folder("mlflow-artifacts:/2") is not None
+        assert len(asked) == 2  # each location is asked for once
+        kept.close()
+
+
 @pytest.mark.parametrize("location", ["file:///1", "s3://bucket/1", "", "/1"])
 def test_only_what_lies_behind_the_server_is_asked_of_it(location: str) -> None:
     assert Fetched(Server("http://127.0.0.1:9", seconds=1), seconds=1).folder(location) is None
