@@ -46,8 +46,8 @@ class Found:
 def gather(folder: Path, store: str, *, lab: bool = False) -> Evidence:
     """The evidence of the workspace in `folder`, whose configured store is at the tracking address `store`.
 
-    With `lab`, what its lab serves now counts too. That is for one's own workspace only: the note that says so is a file
-    in it, and a stranger's may name any address.
+    With `lab`, what its lab serves now counts too. That is for one's own workspace only: what says so is a file in it,
+    and a stranger's may name any address.
 
     Raises Problem when that store cannot be read; other stores in the folder that cannot be read become warnings.
     """
