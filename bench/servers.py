@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -136,7 +135,7 @@ def _ask(lab: Lab) -> Measured:
 def _client(variables: Mapping[str, str]) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-c", CLIENT],
-        env={**os.environ, **variables},
+        env=variables,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -147,7 +146,7 @@ def _client(variables: Mapping[str, str]) -> subprocess.Popen[str]:
 def _make_experiment(variables: Mapping[str, str]) -> None:
     """Made once, before twenty make it at once."""
     text = "import mlflow; mlflow.create_experiment('twenty at once')"
-    subprocess.run([sys.executable, "-c", text], env={**os.environ, **variables}, check=True, capture_output=True)
+    subprocess.run([sys.executable, "-c", text], env=variables, check=True, capture_output=True)
 
 
 def _until_ready(client: subprocess.Popen[str]) -> None:
