@@ -31,13 +31,13 @@ def backup(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name in DATABASES:  # each as it was at one moment, whoever writes meanwhile
         subprocess.run(["pg_dump", "--format=custom", f"--file={folder / name}.dump", name], check=True)
-    files = folder / "bucket"
-    pages = bucket().get_paginator("list_objects_v2").paginate(Bucket=BUCKET)
+    files, s3 = folder / "bucket", bucket()
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=BUCKET)
     keys = [found["Key"] for page in pages for found in page.get("Contents", ())]
     for key in keys:
         target = files / key
         target.parent.mkdir(parents=True, exist_ok=True)
-        bucket().download_file(BUCKET, key, str(target))
+        s3.download_file(BUCKET, key, str(target))
     print(f"{len(DATABASES)} databases and {len(keys)} files are in {folder}")
 
 
@@ -51,9 +51,9 @@ def restore(folder: Path) -> None:
     for name in DATABASES:
         whole = ["pg_restore", "--clean", "--if-exists", "--single-transaction", f"--dbname={name}"]
         subprocess.run([*whole, f"{folder / name}.dump"], check=True)
-    files = [path for path in (folder / "bucket").rglob("*") if path.is_file()]
+    files, s3 = [path for path in (folder / "bucket").rglob("*") if path.is_file()], bucket()
     for path in files:
-        bucket().upload_file(str(path), BUCKET, path.relative_to(folder / "bucket").as_posix())
+        s3.upload_file(str(path), BUCKET, path.relative_to(folder / "bucket").as_posix())
     print(f"{len(DATABASES)} databases and {len(files)} files are back. Next: flowcoach lab mend server")
 
 
@@ -73,6 +73,8 @@ def answers() -> bool:
         return False
 
 
+if not {"PGPASSWORD", "AWS_SECRET_ACCESS_KEY"} <= os.environ.keys():
+    sys.exit("The keys are missing. Start it through the lab: flowcoach lab up team, then lab run --as operator …")
 match sys.argv[1:]:
     case ["backup", folder]:
         backup(Path(folder))

@@ -88,6 +88,11 @@ def test_a_backup_goes_into_an_empty_folder_only(team: Lab, tmp_path: Path) -> N
     assert (refused.returncode, "not empty" in refused.stderr) == (1, True)
 
 
+def test_without_the_keys_it_is_said_how_to_come_by_them(team: Lab, tmp_path: Path) -> None:
+    refused = script(team, LEARNER, "keep.py", "backup", str(tmp_path / "backup"))
+    assert (refused.returncode, "--as operator" in refused.stderr) == (1, True)
+
+
 def test_gc_removes_deleted_runs_from_database_and_bucket_and_nothing_else(team: Lab, logged: str) -> None:
     import psycopg
 
