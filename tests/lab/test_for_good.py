@@ -77,6 +77,17 @@ def test_the_compose_file_starts_a_server_with_logins_on_a_real_database_and_a_r
         server.wait()
 
 
+def test_the_line_that_makes_the_bucket_makes_one(team: Lab) -> None:
+    lines = (FILES / "compose.yaml").read_text(encoding="utf-8").splitlines()
+    line = next(line for line in lines if "create_bucket" in line)
+    text = shlex.split(line.removeprefix("#"))[-1]
+    keys = bucket.variables(team.secrets, next(one.port for one in team.state.services if one.name == bucket.NAME))
+    made = [sys.executable, "-c", text.replace("Bucket='mlflow'", "Bucket='for-good'")]
+    subprocess.run(made, env={**os.environ, **keys}, check=True)
+    found = bucket.client(keys["MLFLOW_S3_ENDPOINT_URL"], team.secrets).list_buckets()["Buckets"]
+    assert "for-good" in {one["Name"] for one in found}
+
+
 def test_the_s3_store_of_the_compose_file_is_told_the_servers_keys() -> None:
     filled = compose(**SAID, S3_KEY="key", S3_SECRET="secret")
     told = json.loads(filled["configs"]["s3"]["content"])["identities"][0]["credentials"][0]
