@@ -17,6 +17,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 LONG = 30  # seconds; a machine may be busy
+PATIENCE = 5  # seconds, until a key is taken for lost
+CTRL_C = "\x03"
 # https://invisible-island.net/xterm/ctlseqs/ctlseqs.html: what moves the cursor or colours, and nobody reads
 SEQUENCES = re.compile(r"\x1b(\[[0-9;?>=<]*[ -/]*[@-~]|\][^\x07\x1b]*(\x07|\x1b\\)|[PX^_].*?\x1b\\|[@-Z\\-_=>])")
 
@@ -44,6 +46,22 @@ class Terminal:
     def resize(self, columns: int, rows: int) -> None:
         """Make the terminal another size."""
         fcntl.ioctl(self._end, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
+    def interrupt(self) -> int:
+        """Press Ctrl-C at a question until the process ends; its exit code.
+
+        Python's input() loses a Ctrl-C that arrives after it showed its question and before it waits for keys, which
+        only a machine is quick enough to press.
+        """
+        begun = time.monotonic()
+        pressed = begun - PATIENCE
+        while self.process.poll() is None:
+            assert time.monotonic() - begun < LONG, f"it did not end:\n{self.said}"
+            if time.monotonic() - pressed >= PATIENCE:
+                self.press(CTRL_C)
+                pressed = time.monotonic()
+            self._listen()
+        return self.ends()
 
     def ends(self) -> int:
         """The exit code, once the process has ended."""

@@ -24,7 +24,6 @@ from tests.terminal import Terminal, terminal
 LINK = "https://example.org/me/my-course"
 OTHERS = ("hours_lectures", "hours_homework", "post", "remarks")
 NAMES = "Replace them in the bundle"
-CTRL_C = "\x03"
 
 
 @pytest.fixture
@@ -73,8 +72,7 @@ def test_a_link_that_is_missing_is_asked_for_again_with_the_reason_even_when_the
             screen.sees(QUESTIONS[name])
             screen.press("\r")
         screen.sees(NAMES)
-        screen.press(CTRL_C)
-        assert screen.ends() == 2
+        assert screen.interrupt() == 2
     kept = tomllib.loads((here.folder / FILE).read_text(encoding="utf-8"))
     assert kept == {**dict.fromkeys(QUESTIONS, ""), "code": LINK, "post": "https://example.org/post"}
 
@@ -85,8 +83,7 @@ def test_ctrl_c_at_a_question_leaves_everything_as_it_was(here: Workspace) -> No
         screen.sees(QUESTIONS["code"])
         screen.press(f"{LINK}\r")
         screen.sees(QUESTIONS["hours_lectures"])
-        screen.press(CTRL_C)
-        assert screen.ends() == 2
+        assert screen.interrupt() == 2
     assert "Stopped: you pressed Ctrl-C." in screen.said
     assert "Traceback" not in screen.said
     assert names(here) == before
@@ -98,7 +95,6 @@ def test_ctrl_c_at_the_last_question_writes_no_bundle(here: Workspace) -> None:
     with submitting(here) as screen:
         screen.sees(NAMES)
         assert QUESTIONS["code"] not in screen.said, "what the file says is not asked"
-        screen.press(CTRL_C)
-        assert screen.ends() == 2
+        assert screen.interrupt() == 2
     assert "Stopped: you pressed Ctrl-C." in screen.said
     assert names(here) == before
