@@ -58,7 +58,7 @@ def workspace(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pyt
     pytester.makefile(".toml", flowcoach='learner = "x"')
     pytester.makepyfile(test_ordinary="def test_ordinary():\n    assert False")
     monkeypatch.setattr(course, "root", lambda: pytester.path / "course")
-    monkeypatch.setattr(course, "gather", lambda folder, store: Evidence(stores=()))
+    monkeypatch.setattr(course, "gather", lambda folder, store, *, lab: Evidence(stores=()))
     return pytester
 
 
@@ -165,7 +165,7 @@ def test_no_workspace_is_a_usage_error(workspace: pytest.Pytester) -> None:
 def test_a_store_that_cannot_be_read_is_a_usage_error(
     workspace: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def gather(folder: Path, store: str) -> Evidence:
+    def gather(folder: Path, store: str, *, lab: bool) -> Evidence:
         raise Problem("mlflow.db is not a database.", "name another store")
 
     monkeypatch.setattr(course, "gather", gather)
