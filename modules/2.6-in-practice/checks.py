@@ -118,6 +118,23 @@ def figure_as_text(evidence: Evidence) -> dict[str, Any] | None:
 
 
 @alone.misconception
+def half_a_run(evidence: Evidence) -> dict[str, Any] | None:
+    """{run} came from hours.py, and lacks the {lacks}. The run needs all three: mlflow.set_tag("code", code),
+    mlflow.log_metric("median_minutes", median) and mlflow.log_text(table, "hours.csv"). Complete the text `rest`, run
+    that cell, and start the script again; this run may stay."""
+    if any(not served(run) for run in described_in(evidence)):
+        return None  # a whole one has come since
+    for run in _unserved(evidence).take(20):
+        if run.tags.get("mlflow.source.name", "").endswith(SCRIPT):
+            lacks = (*(["tag `code`"] if "code" not in run.tags else []), "metric `median_minutes`")
+            return {
+                "run": run.label,
+                "lacks": lacks[0] if run.has_metric("median_minutes") else " and the ".join(lacks),
+            }
+    return None
+
+
+@alone.misconception
 def no_file(evidence: Evidence) -> dict[str, Any] | None:
     """{run} keeps no file {table}. The table of hours is more than a number, so it goes where the files go:
     mlflow.log_text(table, "{table}"), inside the run."""
@@ -212,10 +229,20 @@ def _in_the_servers_database(run: Run) -> bool:
 
 
 @server.misconception
+def store_in_the_script(evidence: Evidence) -> dict[str, Any] | None:
+    """hours.py names a store itself, in “{line}”, and what stands in the code beats MLFLOW_TRACKING_URI: through the
+    server it would not go. Take that line out of the text `rest`, and start the script in both stores anew."""
+    if any(served(run) for run in described_in(evidence)):
+        return None
+    with evidence.file(SCRIPT).open(encoding="utf-8", errors="replace") as script:
+        lines = [line.split("#")[0].strip() for line in script.read(LARGEST).splitlines()]
+    return next(({"line": line} for line in lines if "set_tracking_uri" in line), None)
+
+
+@server.misconception
 def same_store_twice(evidence: Evidence) -> dict[str, Any] | None:
-    """All {count} runs of hours.py went to one store, {store}. Either it was started without store=address, or the
-    script names a store itself: mlflow.set_tracking_uri in the code beats MLFLOW_TRACKING_URI. Take it out, and say
-    the address where the script is started."""
+    """All {count} runs of hours.py went to one store, {store}, and none through the server. Start it inside
+    `with server() as address:` with store=address, for whoever starts the script says where its run goes."""
     found = list(described_in(evidence))
     stores = {run.store.address for run in found if run.store}
     started = _is_there(evidence, "server/mlflow.db")  # until then, they only ran the script once more

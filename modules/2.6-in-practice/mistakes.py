@@ -147,6 +147,21 @@ def median_as_parameter(here: Workspace) -> None:
     log(own(here), params={"median_minutes": "11.5"}, tags=CODE, table=own_files(here))
 
 
+@mistake("2.6/alone", "half_a_run")
+def forgot_the_tag(here: Workspace) -> None:
+    """Logged figure and table in the script, and forgot the tag."""
+    remove(own(here), runs_of(own(here)))
+    tags = {"mlflow.source.name": CODE["mlflow.source.name"]}
+    log(own(here), metrics=MEDIAN, tags=tags, table=own_files(here))
+
+
+@mistake("2.6/alone", "half_a_run")
+def forgot_the_figure(here: Workspace) -> None:
+    """Logged tag and table in the script, and forgot the figure."""
+    remove(own(here), runs_of(own(here)))
+    log(own(here), tags=CODE, table=own_files(here))
+
+
 @mistake("2.6/alone", "no_file")
 def forgot_the_table(here: Workspace) -> None:
     """Logged the figure and forgot the table."""
@@ -198,10 +213,19 @@ def chose_a_folder_for_the_server(here: Workspace) -> None:
 
 
 @mistake("2.6/server", "same_store_twice")
-def address_in_the_script(here: Workspace) -> None:
-    """Wrote set_tracking_uri into the script, so that both runs went to the own store."""
+def started_without_the_address(here: Workspace) -> None:
+    """Started the script inside the server's block, with the own store once more."""
     put_away(behind_server(here))
     log(own(here), metrics=MEDIAN, tags=code_of(here), table=own_files(here))
+
+
+@mistake("2.6/server", "store_in_the_script")
+def address_in_the_script(here: Workspace) -> None:
+    """Wrote set_tracking_uri into the script, so that both runs went to the own store."""
+    started_without_the_address.build(here)
+    script = here.folder / "hours.py"
+    lines = script.read_text(encoding="utf-8").splitlines()
+    script.write_text("\n".join([*lines, 'mlflow.set_tracking_uri("sqlite:///mlflow.db")', ""]), encoding="utf-8")
 
 
 def asked_in(here: Workspace) -> dict[str, str]:

@@ -323,22 +323,24 @@ else:
     print(f"a team's store was put into {team} (if one was there, it was not whole; a backup may be restored over it)")
 
 # %% [markdown]
-# First **back up**, into a folder `backup` of your workspace. A backup is two things; make the database's copy so that
-# it is whole even if somebody logs a run meanwhile (`run.py`, part 4, shows how).
+# First **back up**, into the folder `backup`: a new one with today's date and time, for no backup is made over an older
+# one. A backup is two things; make the database's copy so that it is whole even if somebody logs a run meanwhile
+# (`run.py`, part 4, shows how).
 
 # %% nbgrader={"grade": false, "grade_id": "back-up-solution", "locked": false, "schema_version": 3, "solution": true, "task": false}
-backup = here.folder / "backup"
-backup.mkdir(exist_ok=True)
+backup = here.folder / "backup" / time.strftime("%Y-%m-%d-%H%M%S")
+backup.mkdir(parents=True, exist_ok=True)
 ### BEGIN SOLUTION
 with closing(sqlite3.connect(team / "mlflow.db")) as source, closing(sqlite3.connect(backup / "mlflow.db")) as target:
     source.backup(target)
-shutil.copytree(team / "mlartifacts", backup / "mlartifacts", dirs_exist_ok=True)
+shutil.copytree(team / "mlartifacts", backup / "mlartifacts")
 ### END SOLUTION
 
 # %% [markdown]
 # Now **lose** it: call `lose()`. Look into the folder `team`: it is not there. Then **restore** it from your backup, to
-# the place where it was (why there? Its database knows where each file lies, by its full path). No backup after all?
-# Run the cell above that begins with `team =` again: it puts a new store there, and you start over.
+# the place where it was (why there? Its database knows where each file lies, by its full path). Restarted meanwhile?
+# Then let `backup` be the folder that you made, `here.folder / "backup" / "…"`, instead of making a new one. No backup
+# after all? Run the cell above that begins with `team =` again: it puts a new store there, and you start over.
 
 # %% nbgrader={"grade": false, "grade_id": "restored-solution", "locked": false, "schema_version": 3, "solution": true, "task": false}
 ### BEGIN SOLUTION
