@@ -455,6 +455,12 @@ def predictions_of(run: Run, evidence: Evidence) -> Table:
                 where=where,
                 advice="taxi.ZONES, duration and prediction; to_csv(…, index=False)",
             ).satisfies({*wanted} <= {*header}, ", ".join(wanted))
+            expect(
+                header.count(""),
+                f"columns without a name in {PREDICTIONS}",
+                where=where,
+                advice="write it with to_csv(…, index=False), in a new run",
+            ).equals(0)
             pickup, dropoff, distance, actual, predicted = (header.index(name) for name in wanted)
             with suppress(ValueError, IndexError):
                 lines = [
@@ -599,6 +605,15 @@ def figure_of_another_kind(evidence: Evidence) -> dict[str, Any] | None:
     """{run} keeps `test_rmse` as a {kind}, which is text: it cannot be sorted, and no model's page shows it. What was
     measured is a metric: mlflow.log_metric("test_rmse", …, model_id=model.model_id, dataset=new_data), in a new run."""
     return _of_another_kind(evidence, "test_rmse", scored_in(evidence))
+
+
+@new_month_scored.misconception
+def row_numbers_kept(evidence: Evidence) -> dict[str, Any] | None:
+    """The first column of predictions.csv in {run} has no name: these are the row numbers that pandas counts with. Who
+    reads the file takes them for data. Write it once more with to_csv(…, index=False), in a new run."""
+    run = scored_in(evidence).newest()
+    first = _begin(run, evidence, PREDICTIONS).decode("utf-8-sig", errors="replace").lstrip()[:1]
+    return {"run": run.label} if first == "," else None
 
 
 @new_month_scored.misconception

@@ -380,7 +380,8 @@ def kept(run: Run, name: str) -> str:
 
 def predictions(run: Run) -> list[Row]:
     """The predictions that a run kept, with what the trips really took."""
-    return [row for row in csv.DictReader(kept(run, "predictions.csv").splitlines()) if "duration" in row]
+    rows = csv.DictReader(kept(run, "predictions.csv").splitlines())
+    return [{name: text for name, text in row.items() if name} for row in rows if "duration" in row]
 
 
 def rmse_of(rows: Sequence[Row]) -> float:
@@ -501,6 +502,12 @@ def squared(here: Workspace) -> None:
     """The learner took mean_squared_error."""
     for run in [run for run in scored() if predictions(run)][-1:]:
         score_again(rmse=rmse_of(predictions(run)) ** 2)
+
+
+@mistake("2.4/new-month-scored", "row_numbers_kept")
+def with_row_numbers(here: Workspace) -> None:
+    """The learner left out index=False."""
+    score_again(lambda rows: [{"": str(number), **row} for number, row in enumerate(rows)])
 
 
 @mistake("2.4/new-month-scored", "every_trip_scored")

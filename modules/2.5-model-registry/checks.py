@@ -242,14 +242,14 @@ def _is_introduced(version: ModelVersion, evidence: Evidence) -> None:
         advice=f'client.update_model_version("{MODEL}", {version.version}, description=…)',
     ).is_at_least(3)
     trained_on = version.tags.get("trained_on", "")
-    for dataset in evidence.run_of(version).datasets:
-        if dataset.context == "training":
-            expect(
-                trained_on,
-                "the tag `trained_on`",
-                where=_place(version),
-                advice="name both months, as the cell above prints them, in a tag of the version",
-            ).contains(dataset.name.rpartition("_")[2])
+    datasets = evidence.run_of(version).datasets
+    months = sorted({dataset.name.rpartition("_")[2] for dataset in datasets if dataset.context == "training"})
+    expect(
+        trained_on,
+        "the tag `trained_on`",
+        where=_place(version),
+        advice="name both months, as the cell above prints them, in a tag of the version",
+    ).satisfies(all(month in trained_on for month in months), f"both months in it, {' and '.join(months)}")
 
 
 def newcomers_in(evidence: Evidence) -> list[ModelVersion]:

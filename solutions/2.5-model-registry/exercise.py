@@ -23,7 +23,7 @@
 # %% [markdown]
 # ## Before you begin
 #
-# Run this cell first; it takes a quarter of a minute once, and nothing when you run it again. It trains the colleague's five
+# Run this cell first, and again whenever you restarted the kernel; it takes a quarter of a minute once, and then nothing. It trains the colleague's five
 # finalists into the experiment `finalists`, each with its model (under the name `model`) and its data. You need not
 # read it: what a finalist is, MLflow knows.
 
