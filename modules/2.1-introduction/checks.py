@@ -31,7 +31,11 @@ AGAIN = "run the section's script once more, it brings Sam's runs back: flowcoac
 
 def sams(evidence: Evidence) -> list[Run]:
     """Sam's runs, oldest first, those in MLflow's trash among them: throwing one away changes nothing it says."""
-    runs = evidence.experiment(EXPERIMENT).runs.with_tag(AUTHOR, SAM)
+    try:
+        runs = evidence.experiment(EXPERIMENT).runs.with_tag(AUTHOR, SAM)
+    except NotFound as missing:
+        told = {"expected": missing.expected, "found": missing.found, "where": missing.where}
+        raise NotFound(missing.message, **told, advice=AGAIN) from missing
     kept = [_oldest(runs.in_store(store)) for store in evidence.stores]
     whole = [ten for ten in kept if _is_whole(ten)]
     expect(max(map(len, kept), default=0), "Sam's runs", where=f"experiment “{EXPERIMENT}”", advice=AGAIN).satisfies(
@@ -237,13 +241,13 @@ def id_taken_for_commit(evidence: Evidence) -> dict[str, Any] | None:
 @who_when_which.misconception
 def month_taken_for_day(evidence: Evidence) -> dict[str, Any] | None:
     """`day` says {found}: day and month have changed places. The UI writes the month first, as in America:
-    05/06/2023 is the 6th of May. The answer asked for is year, month, day: {turned}."""
+    05/06/2023 is the 6th of May. The answer asked for is the year first, then the month, then the day."""
     run, _ = reported(evidence)
     found = _date(_answer(evidence, "day"))
     if found is None or found in _days(run) or found.day > 12:
         return None
     turned = found.replace(month=found.day, day=found.month)
-    return {"found": found.isoformat(), "turned": turned.isoformat()} if turned in _days(run) else None
+    return {"found": found.isoformat()} if turned in _days(run) else None
 
 
 @who_when_which.misconception
@@ -348,6 +352,17 @@ def spreadsheet(evidence: Evidence) -> None:
             advice="the column run_id holds the ids of the three runs that have the tag `shortlist`",
         ).is_there()
         expect_some(mine, lambda row, run=run: _agrees(row, run))
+    others = [row["run_id"] for row in rows if any(row.values()) and not _is_about_one_of(shortlist(evidence), row)]
+    expect(
+        others,
+        "rows about other runs than the three on the shortlist",
+        where=SHEET,
+        advice="take those rows out: three runs carry the tag `shortlist`",
+    ).satisfies(not others, "none")
+
+
+def _is_about_one_of(runs: list[Run], row: dict[str, str]) -> bool:
+    return any(_is_id(row["run_id"], run) for run in runs)
 
 
 def _agrees(row: dict[str, str], run: Run) -> None:

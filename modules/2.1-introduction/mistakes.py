@@ -282,6 +282,14 @@ def forgot_a_row(here: Workspace) -> None:
 
 
 @mistake("2.1/spreadsheet")
+def a_row_too_many(here: Workspace) -> None:
+    """Listed the three, and one more."""
+    other = next(run for run in sams() if "shortlist" not in run.data.tags and run.data.metrics)
+    rows = [*map(row, shortlist()), f"{other.info.run_id},ridge,,9.9"]
+    sheet(here).write_text("\n".join([HEADER, *rows]), encoding="utf-8")
+
+
+@mistake("2.1/spreadsheet")
 def called_columns_otherwise(here: Workspace) -> None:
     """Called two columns month and RMSE in minutes."""
     header = "run_id,model,month,RMSE in minutes"
@@ -451,11 +459,10 @@ def is_called_sam_too(here: Workspace) -> None:
 
 @harmless
 def saved_by_a_spreadsheet_program(here: Workspace) -> None:
-    """Opened the spreadsheet in a program that saves it as it pleases, rounds, and keeps all ten runs in it."""
-    rows = [row(run) for run in sams() if "valid-data-path" in run.data.params and run.data.metrics]
+    """Opened the spreadsheet in a program that saves it as it pleases, rounded."""
     lines = [
         HEADER.replace(",", ";"),
-        *(text.replace(",", ";").replace(".", ",").replace(",parquet", ".parquet") for text in rows),
+        *(text.replace(",", ";").replace(".", ",").replace(",parquet", ".parquet") for text in map(row, shortlist())),
     ]
     (here.folder / "spreadsheet.csv").write_bytes(b"\xef\xbb\xbf" + "\r\n".join([*lines, ";;;", ""]).encode())
 

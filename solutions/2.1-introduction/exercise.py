@@ -22,7 +22,8 @@
 # %% [markdown]
 # ## Before you begin
 #
-# Run this cell first. (The keys: Shift and Enter.) It opens your store and says which figure stands in the report.
+# Run this cell first, and again whenever you come back or restarted the kernel. (The keys: Shift and Enter.) It opens
+# your store and says which figure stands in the report.
 
 # %% nbgrader={"grade": false, "grade_id": "setup", "locked": true, "schema_version": 3, "solution": false, "task": false}
 import subprocess
@@ -135,7 +136,7 @@ check("2.1/kinds")
 # ```
 #
 # By hand, in a spreadsheet program that saves as CSV, or in an editor, is fine: that is how most people keep such a list.
-# Figures may be rounded. Or let the store write it: `mlflow.search_runs` gives a pandas table, and `to_csv(sheet)` writes
+# Figures may be rounded, and a comma for the point counts, too: some countries' programs write it so. Or let the store write it: `mlflow.search_runs` gives a pandas table, and `to_csv(sheet)` writes
 # one. (In that table the columns are called `run_id`, `params.model`, `metrics.rmse` and so on; those names count, too.)
 
 # %% nbgrader={"grade": false, "grade_id": "spreadsheet-solution", "locked": false, "schema_version": 3, "solution": true, "task": false}

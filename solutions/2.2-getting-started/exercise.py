@@ -22,7 +22,7 @@
 # %% [markdown]
 # ## Before you begin
 #
-# Run this cell first. It finds your workspace and reads your trips: learn on `train`, judge on `valid`.
+# Run this cell first, and again whenever you restarted the kernel. It finds your workspace and reads your trips: learn on `train`, judge on `valid`.
 
 # %% nbgrader={"grade": false, "grade_id": "setup", "locked": true, "schema_version": 3, "solution": false, "task": false}
 import mlflow
