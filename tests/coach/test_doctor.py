@@ -78,6 +78,14 @@ def test_a_ui_of_ones_own_store_is_no_trouble(well: Patient) -> None:
         assert look(replace(well, port=port)) == []
 
 
+def test_a_store_that_is_gone_is_found_and_the_cure_makes_a_new_one(well: Patient) -> None:
+    (well.here.folder / "mlflow.db").rename(well.here.folder.parent / "moved.db")
+    found = sick(well)
+    assert list(found) == ["no-store"]
+    type_in(found["no-store"][0].cure.replace("flowcoach", "python -m flowcoach"), well)
+    assert look(well) == []
+
+
 def test_newest_runs_in_another_store_are_found(well: Patient) -> None:
     shutil.copy(well.here.folder / "mlflow.db", well.here.folder / "exercises" / "mlflow.db")
     log(replace(well.here, address="sqlite:///exercises/mlflow.db"), "second")

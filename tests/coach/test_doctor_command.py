@@ -53,10 +53,10 @@ def test_troubles_can_be_had_as_json(here: Workspace) -> None:
 
 
 def test_where_nothing_can_be_looked_at_it_ends_with_2_and_a_next_step(here: Workspace) -> None:
-    (here.folder / "mlflow.db").unlink()
+    (here.folder / "mlflow.db").write_bytes(b"SQLite format 3\0 and no more")
     done = flowcoach("doctor")
     assert done.exit_code == 2
-    assert "There is no store at" in done.stderr
+    assert "damaged" in done.stderr
     assert "Next: " in done.stderr
 
 

@@ -36,7 +36,7 @@ class Answers:
                 expected="valid TOML",
                 found=self.fault,
                 where=self.file,
-                advice='put text in quotes, as in name = "text"',
+                advice='put text in quotes, as in name = "text", and close each quote and bracket',
             )
         answer = self.sections.get(section, {}).get(question)
         if answer is None or answer == "":

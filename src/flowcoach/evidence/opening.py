@@ -195,8 +195,7 @@ class Database:
         if not self._file.exists():
             raise Problem(
                 f"There is no store at {self.path}.",
-                "put it back if it was there before; else log a first run, and MLflow makes it;"
-                f" if you have, {_LOOK_AT_THE_ADDRESS}",
+                "put it back if it was moved; else flowcoach doctor says how to make a new one",
             )
         if self._file.is_dir():
             raise Problem(f"{self.path} is a folder, not a SQLite file.", _LOOK_AT_THE_ADDRESS)

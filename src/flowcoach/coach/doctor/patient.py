@@ -61,13 +61,22 @@ class Patient:
         return self.variable or self.here.own_store
 
     @cached_property
-    def database(self) -> Path | None:
-        """The file of the store, when it is a SQLite file that is there."""
+    def _file(self) -> Path | None:
+        """Where the file of the store should be; None when the store is no SQLite file, or its address is none."""
         try:
-            path = path_of(self.store) if self.store.startswith("sqlite") else None
+            return path_of(self.store) if self.store.startswith("sqlite") else None
         except Problem:
             return None
-        return path if path is not None and path.is_file() else None
+
+    @property
+    def database(self) -> Path | None:
+        """The file of the store, when it is a SQLite file that is there."""
+        return self._file if self._file is not None and self._file.is_file() else None
+
+    @property
+    def missing(self) -> Path | None:
+        """Where the file of the store should be, and nothing is."""
+        return self._file if self._file is not None and not self._file.exists() else None
 
     @cached_property
     def server(self) -> Answer | Exception | None:
