@@ -53,7 +53,7 @@ def test_there_is_one_next_step_the_first_that_the_learner_can_take(checks: tupl
 
 
 def test_points_and_states_are_summed_up() -> None:
-    assert "1 of 3 points: 1 passed, 1 failed, 1 skipped" in page(PASSED, FAILED, SKIPPED)
+    assert "1 of 3 points; steps: 1 passed, 1 failed, 1 skipped" in page(PASSED, FAILED, SKIPPED)
 
 
 def test_a_single_passed_check_says_why_it_matters() -> None:

@@ -82,6 +82,7 @@ def _status(folder: Path | None) -> None:
     click.echo(f"You are at {step}: {now.check.title}.")
     if now.begun:
         click.echo(f"Next: work on that step, then flowcoach check {now.section.id}")
+        click.echo(f"      its exercise: {to_open(now.section.id, here.folder)}")
     elif now.section.id in known.ran:
         click.echo(f"Next: {to_open(now.section.id, here.folder)}")
     else:

@@ -27,6 +27,8 @@ _WORKFLOW = Path(__file__).with_name("workflow.yml")
 IGNORED = (
     ".venv/\ndata/\nmlartifacts/\n*.db\n*.db-journal\n*.db-wal\n*.db-shm\n"
     ".flowcoach/\n.ipynb_checkpoints/\n__pycache__/\n"
+    "# made by the sections' scripts and exercises\n"
+    "/tree-model/\n/new-month.json\n/new-predictions.json\n/server/\n/team/\n/backup/\n/lab/\n"
 )
 
 _PREPARE = """

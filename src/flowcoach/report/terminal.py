@@ -101,7 +101,7 @@ def _check(page: Page, check: CheckResult, column: int) -> None:
 def _summary(result: Result) -> str:
     counts = Counter(check.state for check in result.checks)
     told = [f"{counts[state]} {state}" for state in State if counts[state]]
-    return f"{score(result.points, result.max_points)}: {', '.join(told) or 'nothing to check'}"
+    return f"{score(result.points, result.max_points)}; steps: {', '.join(told) or 'none'}"
 
 
 def _next_step(result: Result) -> str:

@@ -56,11 +56,10 @@ def lines(text: str) -> list[str]:
 
 
 def details(check: CheckResult) -> list[tuple[str, str]]:
-    """What makes a check's message precise, as labels and lines, in the order they are read."""
-    named = (
-        *(("status", check.status), ("expected", check.expected), ("found", check.found), ("seen", check.evidence)),
-        *(("where", check.where), ("try", check.advice)),
-    )
+    """What makes a check's message precise, as labels and lines, in the order they are read; nothing is said twice."""
+    told = f"expected {check.expected}, found {check.found}." in (check.message or "")
+    both = () if told else (("expected", check.expected), ("found", check.found))
+    named = (("status", check.status), *both, ("seen", check.evidence), ("where", check.where), ("try", check.advice))
     return [(label, clean(text)) for label, text in named if text]
 
 
