@@ -24,6 +24,7 @@ from mlflow.entities import LoggedModelStatus
 
 from flowcoach import course, workspace
 from flowcoach.coach.doctor import TROUBLES, Diagnosis, Patient, examine
+from flowcoach.coach.doctor.addresses import UNSET
 from flowcoach.coach.start import prepare_store
 from flowcoach.problem import Problem
 from flowcoach.workspace import Workspace
@@ -84,6 +85,11 @@ def test_a_store_that_is_gone_is_found_and_the_cure_makes_a_new_one(well: Patien
     assert list(found) == ["no-store"]
     type_in(found["no-store"][0].cure.replace("flowcoach", "python -m flowcoach"), well)
     assert look(well) == []
+
+
+def test_a_terminal_that_names_a_store_that_is_not_there_is_found(well: Patient) -> None:
+    found = sick(replace(well, variable=f"sqlite:///{well.here.folder / 'mine.db'}"))
+    assert {id: [finding.cure for finding in findings] for id, findings in found.items()} == {"no-store": [UNSET]}
 
 
 def test_newest_runs_in_another_store_are_found(well: Patient) -> None:

@@ -206,7 +206,7 @@ class Held:
     def models_in(self, experiment_id: str) -> tuple[LoggedModel, ...]:
         return self._models
 
-    def fetch(self, location: str) -> None:
+    def served(self, location: str) -> None:
         pass
 
     def close(self) -> None:

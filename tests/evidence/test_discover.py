@@ -210,7 +210,7 @@ class TestAddresses:
             ("databricks://profile", "mlflow server --backend-store-uri"),
             ("no-such-folder", "check the tracking address"),
             ("file:///no-such-folder", "check the tracking address"),
-            ("sqlite:///no-such-file.db", "log a first run"),
+            ("sqlite:///no-such-file.db", "flowcoach doctor says how"),
         ],
     )
     def test_any_other_address_has_a_next_step(self, address: str, advice: str) -> None:

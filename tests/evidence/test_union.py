@@ -67,7 +67,7 @@ class Held:
         self._answer()
         return ()
 
-    def fetch(self, location: str) -> None:
+    def served(self, location: str) -> None:
         pass
 
     def close(self) -> None:

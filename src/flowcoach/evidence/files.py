@@ -133,7 +133,7 @@ class FileStore:
         found = [(created, model.id, model) for place, created, model in self._models if place == experiment_id]
         return tuple(model for _, _, model in sorted(found, key=lambda one: one[:2]))
 
-    def fetch(self, location: str) -> None:
+    def served(self, location: str) -> None:
         """None: whatever this store names lies on a disk, where it is looked for."""
 
     def close(self) -> None:

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Iterator, Sequence, Set
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
+from flowcoach.evidence.artifacts import Artifacts
 from flowcoach.evidence.fetched import Fetched
 from flowcoach.evidence.query import Has, RunQuery
 from flowcoach.evidence.records import (
@@ -138,9 +138,9 @@ class RestStore:
             self._models[name] = tuple(found)
         return self._models[name]
 
-    def fetch(self, location: str) -> Path | None:
-        """A folder with the files at a location that only this store reaches; None when it is none of its own."""
-        return self._files.folder(location)
+    def served(self, location: str) -> Artifacts | None:
+        """The files at a location that only this store reaches; None when it is none of its own."""
+        return self._files.at(location)
 
     def close(self) -> None:
         """Remove what was fetched."""

@@ -151,7 +151,7 @@ class SqliteStore:
             for row in rows
         )
 
-    def fetch(self, location: str) -> None:
+    def served(self, location: str) -> None:
         """None: whatever this store names lies on a disk, where it is looked for."""
 
     def close(self) -> None:

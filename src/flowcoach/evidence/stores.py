@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Set
-from pathlib import Path
 from typing import Protocol
 
+from flowcoach.evidence.artifacts import Artifacts
 from flowcoach.evidence.query import RunQuery
 from flowcoach.evidence.records import Dataset, ExperimentRecord, LoggedModel, RegisteredModel, Run
 
@@ -69,8 +69,8 @@ class Store(Protocol):
         """The models of an experiment, those logged outside any run too, oldest first."""
         ...
 
-    def fetch(self, location: str) -> Path | None:
-        """A folder with the files at a location that only this store reaches; None when it is none of its own."""
+    def served(self, location: str) -> Artifacts | None:
+        """The files at a location that only this store reaches; None when it is none of its own."""
         ...
 
     def close(self) -> None:

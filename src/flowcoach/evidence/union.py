@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Set
 from dataclasses import replace
 from functools import cached_property
-from pathlib import Path
 from typing import TypeVar
 
+from flowcoach.evidence.artifacts import Artifacts
 from flowcoach.evidence.query import RunQuery
 from flowcoach.evidence.records import Dataset, ExperimentRecord, LoggedModel, RegisteredModel, Run
 from flowcoach.evidence.stores import Store
@@ -77,9 +77,9 @@ class Behind:
         """The models of an experiment, those logged outside any run too, oldest first."""
         return self._ask(lambda: self._store.models_in(experiment_id), ())
 
-    def fetch(self, location: str) -> Path | None:
-        """A folder with the files at a location that only this store reaches; None when it is none of its own."""
-        return self._ask(lambda: self._store.fetch(location), None)
+    def served(self, location: str) -> Artifacts | None:
+        """The files at a location that only this store reaches; None when it is none of its own."""
+        return self._ask(lambda: self._store.served(location), None)
 
     def close(self) -> None:
         """Give back what the reader holds."""

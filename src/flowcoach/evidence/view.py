@@ -357,10 +357,10 @@ class Evidence:
         try:
             return self.shelves.find(location)
         except Unavailable:
-            fetched = [Artifacts(folder, location) for store in self.stores if (folder := store.fetch(location))]
-            if not fetched:
+            served = [files for store in self.stores if (files := store.served(location)) is not None]
+            if not served:
                 raise
-            return next((one for one in fetched if one.files()), fetched[0])
+            return next((one for one in served if one.files()), served[0])
 
     def _behind(self, version: ModelVersion) -> Artifacts:
         """What the source of a version leads to: a logged model, another version, a run's folder, or a location."""

@@ -58,7 +58,7 @@ def describe(files: Artifacts) -> Vetted:
     try:
         about = read(files)
     except NotFound as missing:
-        if not (files.folder / "MLmodel").exists():
+        if "MLmodel" not in files.files():
             raise Unavailable("its file “MLmodel” is missing") from missing
         raise Unfit("its MLmodel cannot be read") from missing
     strange = sorted(set(about.flavors) - _FLAVORS)

@@ -41,6 +41,19 @@ def port_busy(patient: Patient) -> Iterator[Finding]:
     )
 
 
+@trouble("no-store")
+def no_store(patient: Patient) -> Iterator[Finding]:
+    """The file of your store is not where its address says: it was moved, renamed or deleted, or the address is wrong.
+    Put it back if you can, for a new one begins empty."""
+    if patient.missing is None:
+        return
+    where = patient.shown(patient.missing)
+    if patient.store == patient.here.own_store:
+        yield Finding("there is no such file", where, f"flowcoach start {patient.typed(patient.here.folder)}")
+    else:
+        yield Finding("MLFLOW_TRACKING_URI names a file that is not there", where, UNSET)
+
+
 @trouble("two-stores")
 def two_stores(patient: Patient) -> Iterator[Finding]:
     """Your scripts write to one store while something else looks at another, so new runs seem to be missing."""

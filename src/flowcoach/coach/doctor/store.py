@@ -28,16 +28,6 @@ _LOCK = 1.0  # seconds; MLflow's own transactions are shorter
 _PENDING, _BYTES = 0x40000000, 2
 
 
-@trouble("no-store")
-def no_store(patient: Patient) -> Iterator[Finding]:
-    """The file of your store is not where your settings say: it was moved, renamed or deleted, and every run is in it.
-    Put it back if you can; a new one begins empty."""
-    if patient.store == patient.here.own_store and (path := patient.missing) is not None:
-        yield Finding(
-            "there is no such file", patient.shown(path), f"flowcoach start {patient.typed(patient.here.folder)}"
-        )
-
-
 @trouble("schema")
 def schema(patient: Patient) -> Iterator[Finding]:
     """The store was made by another version of MLflow than the one installed here, and MLflow calls it out of date
