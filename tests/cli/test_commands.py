@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import shutil
 import subprocess
@@ -171,6 +172,12 @@ class TestTroubles:
     def test_a_missing_extra(self, here: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
         self.assert_said(flowcoach("run", "2.3"), "not installed", "pip install")
+
+    def test_the_labs_extra_is_missing(self, here: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+        there = importlib.util.find_spec
+        monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "psycopg" else there(name))
+        self.assert_said(flowcoach("lab", "up", "team"), "psycopg", 'pip install "flowcoach[lab]"')
+        assert not (here.folder / ".flowcoach" / "lab").exists()
 
     def test_ctrl_c(self, here: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
         def interrupted(*_: object) -> None:

@@ -60,6 +60,14 @@ def test_where_nothing_can_be_looked_at_it_ends_with_2_and_a_next_step(here: Wor
     assert "Next: " in done.stderr
 
 
+def test_the_same_for_machines_is_json_too(here: Workspace) -> None:
+    (here.folder / "mlflow.db").write_bytes(b"SQLite format 3\0 and no more")
+    done = flowcoach("doctor", "--json")
+    found = json.loads(done.stdout)
+    assert (done.exit_code, found["healthy"], found["troubles"]) == (2, None, [])
+    assert "damaged" in found["problem"]["cause"]
+
+
 def test_a_portfolio_lies_in_the_workspace_when_no_other_place_is_named(here: Workspace) -> None:
     done = flowcoach("portfolio")
     assert done.exit_code == 0

@@ -211,12 +211,18 @@ def doctor(folder: Path | None, as_json: bool) -> None:
 
     Exit codes: 0 no trouble; 1 troubles found; 2 nothing could be looked at.
     """
+    import json
+
     from flowcoach.coach.doctor import Patient, examine, show
 
-    diagnoses = examine(Patient.of(workspace.find(explicit=folder)))
+    try:
+        diagnoses = examine(Patient.of(workspace.find(explicit=folder)))
+    except Problem as problem:
+        if as_json:
+            click.echo(json.dumps(show.to_dict(problem), indent=2))
+            sys.exit(2)
+        raise
     if as_json:
-        import json
-
         click.echo(json.dumps(show.to_dict(diagnoses), indent=2))
     else:
         show.render(diagnoses, new_console())

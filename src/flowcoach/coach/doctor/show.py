@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from flowcoach.coach.doctor.trouble import Diagnosis
+from flowcoach.problem import Problem
 from flowcoach.report.text import clean, fit, plural
 
 if TYPE_CHECKING:
@@ -15,9 +16,12 @@ if TYPE_CHECKING:
 SCHEMA = "flowcoach/diagnosis/v1"
 
 
-def to_dict(diagnoses: Sequence[Diagnosis]) -> dict[str, Any]:
-    """The diagnoses as plain data."""
-    return {"schema": SCHEMA, "healthy": not diagnoses, "troubles": [asdict(diagnosis) for diagnosis in diagnoses]}
+def to_dict(found: Sequence[Diagnosis] | Problem) -> dict[str, Any]:
+    """The diagnoses as plain data, or why nothing could be looked at; then nobody knows whether all is well."""
+    if isinstance(found, Problem):
+        problem = {"cause": found.cause, "next_step": found.next_step}
+        return {"schema": SCHEMA, "healthy": None, "troubles": [], "problem": problem}
+    return {"schema": SCHEMA, "healthy": not found, "troubles": [asdict(diagnosis) for diagnosis in found]}
 
 
 def render(diagnoses: Sequence[Diagnosis], console: Console) -> None:
