@@ -14,7 +14,8 @@
 # # 2.6 MLflow in practice: one script, two stores, and a disaster
 #
 # You run one script alone and through a server, choose the set-up for four teams, bring a team's store back after it
-# was lost, and free its disk. Six steps, three quarters of an hour; the last one is a bonus and needs a team's server.
+# was lost, and free its disk. Seven steps, three quarters of an hour; the last two are a bonus and need the lab, or a
+# team's server.
 #
 # After each step run the check below it. It looks at what MLflow stored, so you may check as often as you like, and
 # `flowcoach check 2.6` in a terminal says the same. A try that went wrong costs nothing and may stay.
