@@ -146,6 +146,19 @@ def described_the_newest(evidence: Evidence) -> dict[str, Any] | None:
 
 
 @described.misconception
+def described_another_run(evidence: Evidence) -> dict[str, Any] | None:
+    """You described {run}, {whose}; the report says {figure}. Look for that figure in the column rmse, which *Columns*
+    brings into the table, and compare it to the last digit."""
+    asked, figure = reported(evidence)
+    for run in reversed(sams(evidence)):
+        if run.id != asked.id and _is_noted(run):
+            measured = run.has_metric("rmse")
+            whose = f"whose `rmse` is {run.metric('rmse'):.4f}" if measured else "which failed before it had an `rmse`"
+            return {"run": run.label, "whose": whose, "figure": figure}
+    return None
+
+
+@described.misconception
 def described_the_experiment(evidence: Evidence) -> dict[str, Any] | None:
     """You described the experiment “green-taxi”, the folder of all ten runs. What is asked for is a sentence on one
     run: open the run whose rmse is {figure}, and edit the Description on its page."""

@@ -109,6 +109,18 @@ def took_the_newest(here: Workspace) -> None:
     describe(sams()[-1])
 
 
+@mistake("2.1/described", "described_another_run")
+def took_the_first_of_all(here: Workspace) -> None:
+    """Described the run at the bottom of the table."""
+    describe(sams()[0])
+
+
+@mistake("2.1/described", "described_another_run")
+def took_one_that_failed(here: Workspace) -> None:
+    """Described a run that has no figure at all."""
+    describe(next(run for run in sams() if run.info.status == "FAILED"))
+
+
 @mistake("2.1/described", "described_in_a_tag_of_another_name")
 def made_up_a_tag(here: Workspace) -> None:
     """Found the run, and added a tag called description."""

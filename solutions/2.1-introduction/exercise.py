@@ -183,8 +183,8 @@ check("2.1/fair")
 #
 # Go through Sam's ten runs. Which of them can nobody make again, because the **code** is not known (no commit) or the
 # **data** is not known (no `train-data-path`)? List their ids. The UI shows both when you tick *Version* (the commit) and
-# `train-data-path` under *Columns*; `mlflow.search_runs` has them as `tags.mlflow.source.git.commit` and
-# `params.train-data-path`.
+# `train-data-path` under *Columns* (they appear at the right end of the table); `mlflow.search_runs` has them as
+# `tags.mlflow.source.git.commit` and `params.train-data-path`.
 
 # %% nbgrader={"grade": false, "grade_id": "lost-solution", "locked": false, "schema_version": 3, "solution": true, "task": false}
 lost = [
