@@ -81,9 +81,9 @@ def _runs(store: sqlite3.Connection, experiment: int, rows: Iterable[tuple[str, 
     store.executemany(
         "INSERT INTO runs (run_uuid, name, start_time, end_time, artifact_uri, status, lifecycle_stage, experiment_id,"
         " user_id, source_type, source_name, entry_point_name, source_version)"
-        " VALUES (?1, ?2, ?3, ?3 + 900, 'file:///elsewhere/' || ?1, 'FINISHED', 'active',"
+        " VALUES (?, ?, ?, ? + 900, 'file:///elsewhere/' || ?, 'FINISHED', 'active',"
         f" {experiment}, 'learner', 'UNKNOWN', '', '', '')",
-        rows,
+        [(id, name, start, start, id) for id, name, start in rows],
     )
 
 

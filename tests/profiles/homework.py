@@ -111,9 +111,9 @@ class Homework:
         """The next version of a registered model."""
         self.name(name)
         self._write(
-            "INSERT INTO model_versions SELECT ?1, coalesce(max(version), 0) + 1, 'None', ?2, ?3, 'READY', NULL"
-            " FROM model_versions WHERE name = ?1",
-            (name, source or f"s3://bucket/2/{run}/artifacts/model", run),
+            "INSERT INTO model_versions SELECT ?, coalesce(max(version), 0) + 1, 'None', ?, ?, 'READY', NULL"
+            " FROM model_versions WHERE name = ?",
+            (name, source or f"s3://bucket/2/{run}/artifacts/model", run, name),
         )
 
     def name(self, name: str, **tags: str) -> None:
