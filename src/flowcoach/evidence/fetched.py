@@ -26,7 +26,7 @@ _BYTES = 2**28  # of all files
 
 
 @dataclass(frozen=True)
-class Served(Artifacts):
+class ServedArtifacts(Artifacts):
     """Files whose `names` are known; `bring` puts one into the folder, when it is asked for."""
 
     names: tuple[str, ...]
@@ -42,13 +42,13 @@ class Served(Artifacts):
             self.bring(path)
         return super().file(path)
 
-    def below(self, path: str) -> Served | None:
+    def below(self, path: str) -> ServedArtifacts | None:
         """The files below a folder of these, as "model"; None when there is no such folder."""
         start = f"{path}/"
         names = tuple(name.removeprefix(start) for name in self.names if name.startswith(start))
         if not names:
             return None
-        return Served(
+        return ServedArtifacts(
             self.folder / path, f"{self.location.rstrip('/')}/{path}", names, lambda name: self.bring(start + name)
         )
 
@@ -60,10 +60,10 @@ class Fetched:
         self._server = server
         self._seconds = seconds
         self._scratch: tempfile.TemporaryDirectory[str] | None = None
-        self._known: dict[str, Served | Unavailable | None] = {}
+        self._known: dict[str, ServedArtifacts | Unavailable | None] = {}
         self._size = 0
 
-    def at(self, location: str) -> Served | None:
+    def at(self, location: str) -> ServedArtifacts | None:
         """The files at `location`; None for one that is not behind a server's proxy, or not this one's.
 
         Raises Unavailable, with the reason, for files that are too many to list or that the server cannot list now:
@@ -83,7 +83,7 @@ class Fetched:
         if self._scratch is not None:
             self._scratch.cleanup()
 
-    def _found(self, location: str) -> Served | Unavailable | None:
+    def _found(self, location: str) -> ServedArtifacts | Unavailable | None:
         if self._scratch is None:
             self._scratch = tempfile.TemporaryDirectory(prefix="flowcoach-", ignore_cleanup_errors=True)
         home = PurePosixPath(re.sub(r"^//[^/]*", "", location.removeprefix(_SCHEME)).strip("/"))
@@ -96,7 +96,7 @@ class Fetched:
             return Unavailable(f"the files at {location[:200]} could not be listed. {problem.cause}")
         except Unavailable as reason:
             return reason
-        return Served(folder, location, names, lambda name: self._bring(home / name, folder / name))
+        return ServedArtifacts(folder, location, names, lambda name: self._bring(home / name, folder / name))
 
     def _names(self, home: PurePosixPath) -> Iterator[str]:
         """The paths of all files below a folder of the server, relative to it."""
