@@ -520,12 +520,20 @@ def name_taken_for_id(evidence: Evidence) -> dict[str, Any] | None:
 
 @by_itself.misconception
 def run_of_the_notebook(evidence: Evidence) -> dict[str, Any] | None:
-    """{run} was not made by train.py from a commit: its source is {source}. Filter the runs by
-    tags.mlflow.source.name LIKE '%train.py', or look at the column Source in the UI."""
+    """{run} was not made by train.py: its source is {source}. Filter the runs by tags.mlflow.source.name LIKE
+    '%train.py', or look at the column Source in the UI."""
     run = runs_in(evidence).with_id(_answer(evidence, "script_run").lower())
-    if run is not None and (_source(run) != SCRIPT or COMMIT not in run.tags):
+    if run is not None and _source(run) != SCRIPT:
         return {"run": run.label, "source": _source(run) or "unknown"}
     return None
+
+
+@by_itself.misconception
+def run_from_before_the_commit(evidence: Evidence) -> dict[str, Any] | None:
+    """{run} does come from train.py, and names no commit: it was made before the script was committed. Take the run
+    that you made after it; MLflow's tables show the newest first."""
+    run = runs_in(evidence).with_id(_answer(evidence, "script_run").lower())
+    return {"run": run.label} if run is not None and _source(run) == SCRIPT and COMMIT not in run.tags else None
 
 
 @by_itself.misconception

@@ -313,6 +313,12 @@ def answered_with_the_newest(here: Workspace) -> None:
     here.answer("2.2", script_run=log(PARAMS, RMSE).info.run_id)
 
 
+@mistake("2.2/by-itself", "run_from_before_the_commit")
+def answered_with_the_first_try(here: Workspace) -> None:
+    """Gave the run of train.py that was made before the commit."""
+    here.answer("2.2", script_run=log(PARAMS, RMSE, {"mlflow.source.name": "train.py"}).info.run_id)
+
+
 @mistake("2.2/by-itself", "developer_taken_for_author")
 def answered_with_the_tag(here: Workspace) -> None:
     """Gave the developer for the author."""

@@ -217,7 +217,7 @@ def trials(evidence: Evidence) -> None:
         found.count(),
         "finished trials with the four knobs and `rmse`",
         where=f"experiment “{SEARCH}”",
-        advice=f"each trial logs {', '.join(KNOBS)} and the metric rmse",
+        advice=f"run some more, those that are there count; each logs {', '.join(KNOBS)} and the metric rmse",
     ).is_at_least(TRIALS)
     expect(
         found.distinct(*KNOBS, up_to=10),
@@ -399,7 +399,7 @@ def tagged_the_newest(evidence: Evidence) -> dict[str, Any] | None:
     """You tagged {run}, the newest trial, not the best: {best} has {lowest} minutes against {found}. MLflow's tables
     begin with the newest run, and ordering by a metric that nobody logged does too. Sort by `rmse`, ascending."""
     newest, best = trials_in(evidence).newest(), trials_in(evidence).lowest("rmse")
-    if not _only_tagged(evidence, newest):
+    if not _only_tagged(evidence, newest) or newest.metric("rmse") <= best.metric("rmse"):
         return None
     return {
         "run": newest.label,

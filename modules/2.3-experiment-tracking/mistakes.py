@@ -286,6 +286,15 @@ def ordered_by_nothing(here: Workspace) -> None:
         MlflowClient().set_tag(newest, "best_of", str(len(trials())))
 
 
+@mistake("2.3/best-tagged")
+def miscounted_and_the_newest_is_the_best(here: Workspace) -> None:
+    """The learner's last trial was the best, and they wrote another number of trials on it."""
+    untag()
+    for run in by_rmse()[:1]:
+        newest = log("forest-search", params=run.data.params, metrics={"rmse": run.data.metrics["rmse"] - 0.001})
+        MlflowClient().set_tag(newest, "best_of", "5")
+
+
 def by_hand() -> list[Run]:
     """The final runs that name a trial."""
     return [run for run in runs_of("forest-final") if "chosen_from" in run.data.tags]

@@ -125,4 +125,4 @@ def _next_step(result: Result) -> str:
     if any(check.status is not None for check in result.checks):
         return "all of it holds: nothing is left to do"
     whole = "this step holds" if len(result.checks) == 1 else "all of it holds"
-    return f"{whole}; flowcoach alone names the next step"
+    return f"{whole}; to hear the next step, type flowcoach"
