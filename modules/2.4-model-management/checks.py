@@ -145,10 +145,13 @@ def columns_of_another_kind(evidence: Evidence) -> dict[str, Any] | None:
 
 @bare_file.misconception
 def columns_of_the_pipeline(evidence: Evidence) -> dict[str, Any] | None:
-    """{found} is what the whole *pipeline* takes: the columns of a trip. Its first part makes a column of each
-    zone, and the bare regressor sees only those. Ask that one, forest["regressor"].n_features_in_, in a new run."""
+    """In {run}, `columns` is {found}, and that is what the whole *pipeline* takes: the columns of a trip. Its first
+    part makes a column of each zone, and the bare regressor sees only those. Ask that one, in a new run:
+    forest["regressor"].n_features_in_."""
     for run in files_in(evidence).by_start(newest_first=True).take(1):
-        return {"found": run.param("columns")} if run.param("columns").strip() == str(len(RAW)) else None
+        return (
+            {"run": run.label, "found": run.param("columns")} if run.param("columns").strip() == str(len(RAW)) else None
+        )
     return None
 
 

@@ -388,8 +388,8 @@ def swapped(evidence: Evidence) -> dict[str, Any] | None:
 
 @aliases.misconception
 def alias_spelled_otherwise(evidence: Evidence) -> dict[str, Any] | None:
-    """Version {version} has the alias `{found}`, and the night shift asks for `{wanted}`. To MLflow these are two
-    aliases: capitals count."""
+    """Version {version} has the alias `{found}`, and the one asked for is `{wanted}`. To MLflow these are two aliases:
+    capitals count."""
     held = [(alias, version.version) for version in versions_of(evidence) for alias in version.aliases]
     for wanted in ("champion", "challenger"):
         for alias, version in held:

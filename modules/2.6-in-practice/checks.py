@@ -100,7 +100,7 @@ def from_the_notebook(evidence: Evidence) -> dict[str, Any] | None:
     compute. Put the lines of the run into the text `rest`, run that cell, and start the script with `terminal`."""
     if any(not served(run) for run in described_in(evidence)):
         return None  # the script has been started since
-    for run in _unserved(evidence).take(20):
+    for run in _unserved(evidence).take(1):
         if "code" not in run.tags and not run.tags.get("mlflow.source.name", "").endswith(SCRIPT):
             return {"run": run.label}
     return None
@@ -110,7 +110,7 @@ def from_the_notebook(evidence: Evidence) -> dict[str, Any] | None:
 def figure_as_text(evidence: Evidence) -> dict[str, Any] | None:
     """In {run} `median_minutes` is a {kind}, which is text: it cannot be drawn or sorted as a number. What was measured
     is a metric: mlflow.log_metric("median_minutes", median)."""
-    for run in _unserved(evidence).take(20):
+    for run in _unserved(evidence).take(1):
         for kind, values in (("parameter", run.params), ("tag", run.tags)):
             if "median_minutes" in values and not run.has_metric("median_minutes"):
                 return {"run": run.label, "kind": kind}
@@ -124,7 +124,7 @@ def half_a_run(evidence: Evidence) -> dict[str, Any] | None:
     that cell, and start the script again; this run may stay."""
     if any(not served(run) for run in described_in(evidence)):
         return None  # a whole one has come since
-    for run in _unserved(evidence).take(20):
+    for run in _unserved(evidence).take(1):
         if run.tags.get("mlflow.source.name", "").endswith(SCRIPT):
             lacks = (*(["tag `code`"] if "code" not in run.tags else []), "metric `median_minutes`")
             return {

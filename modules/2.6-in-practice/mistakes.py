@@ -156,6 +156,14 @@ def forgot_the_tag(here: Workspace) -> None:
 
 
 @mistake("2.6/alone", "half_a_run")
+def forgot_the_tag_after_the_notebook(here: Workspace) -> None:
+    """Tried it in the notebook, then in the script, and forgot the tag there."""
+    logged_in_the_notebook.build(here)
+    tags = {"mlflow.source.name": CODE["mlflow.source.name"]}
+    log(own(here), metrics=MEDIAN, tags=tags, table=own_files(here))
+
+
+@mistake("2.6/alone", "half_a_run")
 def forgot_the_figure(here: Workspace) -> None:
     """Logged tag and table in the script, and forgot the figure."""
     remove(own(here), runs_of(own(here)))
