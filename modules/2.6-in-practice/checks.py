@@ -600,7 +600,8 @@ def _left_of(planted: Planted, evidence: Evidence) -> tuple[list[str], list[str]
 @freed.misconception
 def only_deleted(evidence: Evidence) -> dict[str, Any] | None:
     """{count} runs of “scratch” are in the trash, and all of their files are still on the disk: deleting frees nothing,
-    so that it can be undone. Empty the trash with mlflow gc. (With --older-than, it leaves alone what is younger.)"""
+    so that it can be undone. Empty the trash of the team's store, not of yours: mlflow gc --backend-store-uri, with
+    team_store. (With --older-than, it leaves alone what is younger.)"""
     active, trashed, files = _left_of(_last(evidence), evidence)
     return {"count": len(trashed)} if trashed and not active and {*trashed} <= {*files} else None
 
