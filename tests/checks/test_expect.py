@@ -53,6 +53,7 @@ def test_what_holds_says_nothing(value: Any, sentence: Sentence) -> None:
         (5.4, lambda it: it.is_at_most(5.3), "at most 5.3", "5.4"),
         (300.0, lambda it: it.is_between(5, 18), "between 5 and 18", "300"),
         ("c", lambda it: it.is_one_of(["a", "b"]), "one of “a”, “b”", "“c”"),
+        ("c", lambda it: it.is_one_of(["a"]), "“a”", "“c”"),
         ("run", lambda it: it.contains("x"), "“x” in it", "“run”"),
         ([], lambda it: it.is_there(), "at least one", "nothing"),
     ],

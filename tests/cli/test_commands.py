@@ -11,8 +11,10 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from mlflow import MlflowClient
 
 from flowcoach import cli, course, workspace
+from flowcoach.coach import progress
 from flowcoach.workspace import Workspace
 
 
@@ -33,6 +35,19 @@ def test_alone_it_says_where_you_are_and_the_one_next_step(here: Workspace) -> N
     assert done.exit_code == 0
     assert "You are at 2.1, step 1 of 6" in done.stdout
     assert "Next: flowcoach run 2.1" in done.stdout
+
+
+def test_in_the_middle_of_a_section_it_still_says_how_to_open_the_exercise(here: Workspace) -> None:
+    client = MlflowClient(here.own_store)
+    client.create_experiment("ridge-by-hand")
+    progress.remember(here.folder, lambda known: known.beginning_at("2.2").having_run("2.2"))
+    said = flowcoach().stdout
+    assert "You are at 2.2, step 2 of 7" in said
+    assert "jupyter notebook exercises/2.2-getting-started/exercise.ipynb" in said
+
+
+def test_who_has_not_run_the_first_script_is_told_to(here: Workspace) -> None:
+    assert "flowcoach run 2.1" in flowcoach("check", "2.1/described").stdout
 
 
 def test_a_workspace_can_be_named_from_elsewhere(

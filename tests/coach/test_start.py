@@ -53,6 +53,18 @@ def test_its_repository_is_judged_at_each_push_by_this_version(prepared: Workspa
     assert subprocess.run(words, capture_output=True, check=False).returncode == 0
 
 
+def test_its_repository_leaves_out_what_can_be_made_again(prepared: Workspace, tmp_path: Path) -> None:
+    shutil.copy(prepared.folder / ".gitignore", tmp_path)
+    made = ("mlflow.db", "tree-model/MLmodel", "new-month.json", "server/mlflow.db", "team/x", "backup/x", "lab/x")
+    for name in (*made, "train.py", "exercises/server/mine.py"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)
+    told = ["git", "ls-files", "--others", "--exclude-standard"]
+    left = subprocess.run(told, cwd=tmp_path, capture_output=True, text=True, check=True).stdout.split()
+    assert left == [".gitignore", "exercises/server/mine.py", "train.py"]
+
+
 def test_its_notebooks_name_the_kernel_that_was_registered(prepared: Workspace) -> None:
     for path in (prepared.folder / "exercises").glob("*/*.ipynb"):
         assert json.loads(path.read_text(encoding="utf-8"))["metadata"]["kernelspec"]["name"] == "flowcoach"

@@ -70,7 +70,8 @@ class Expectation:
     def is_one_of(self, options: Collection[Any]) -> None:
         """The value is one of `options`."""
         if not any(_same(self.value, option) for option in options):
-            self._fail("one of " * (len(options) > 1) + ", ".join(show(option) for option in options))
+            listed = ", ".join(show(option) for option in options)
+            self._fail(f"one of {listed}" if len(options) > 1 else listed)
 
     def contains(self, part: Any) -> None:
         """`part` is in the value: a text in a text, an item in a collection."""
