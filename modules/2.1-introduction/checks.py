@@ -652,7 +652,7 @@ def _kind_named(evidence: Evidence, piece: str) -> str:
 def _date(text: str) -> date | None:
     """The day that a text such as “2023-05-31”, or the beginning of one, names; None when it names none."""
     try:
-        return date.fromisoformat(text[:10])
+        return datetime.strptime(text[:10].strip(), "%Y-%m-%d").date()  # “2023-5-9” names one, too
     except ValueError:
         return None
 

@@ -99,13 +99,13 @@ def nearly_the_name(evidence: Evidence) -> dict[str, Any] | None:
 
 @own_store.misconception
 def store_in_current_directory(evidence: Evidence) -> dict[str, Any] | None:
-    """“ridge-by-hand” lies in another store, {found}. Told nothing, MLflow makes a file mlflow.db in the folder where
-    you happen to be. Your workspace's store is {configured}: call mlflow.set_tracking_uri(here.store) first. The stray
-    file may stay or go."""
+    """“ridge-by-hand” lies in another store, {found}. Told nothing, or just sqlite:///mlflow.db, MLflow makes that file
+    in the folder where you happen to be, and a notebook is in its own. Call mlflow.set_tracking_uri(here.store) first:
+    that address is whole. The stray file may stay or go."""
     since = max((run.start_time or 0 for run in _astray(evidence) if run.store is evidence.configured), default=0)
     for record in _in_other_stores(evidence):
         if record.store and evidence.configured and since <= _last_in_another_store(evidence):
-            return {"found": record.store.address, "configured": evidence.configured.address}
+            return {"found": record.store.address}
     return None
 
 

@@ -136,6 +136,12 @@ def mean_of_the_validation_month(here: Workspace) -> None:
     another_baseline(off_on("valid", noted("valid", "mean")))
 
 
+@mistake("2.3/baseline", "baseline_without_its_root")
+def baseline_squared(here: Workspace) -> None:
+    """The learner took mean_squared_error."""
+    another_baseline(off_on("valid", noted("train", "mean")) ** 2)
+
+
 @mistake("2.3/baseline", "the_mean_itself")
 def the_guess_for_its_error(here: Workspace) -> None:
     """The learner logged the mean as the RMSE."""
@@ -416,6 +422,17 @@ def no_figure(here: Workspace) -> None:
         MlflowClient().log_metric(run.info.run_id, "rmse", 7.77)
 
 
+@mistake("2.3/compared", "figure_in_a_run_of_its_own")
+def figure_in_a_new_run(here: Workspace) -> None:
+    """The learner logged the figure in a new run instead of the autologged one."""
+    true = autologged()
+    without_autolog()
+    for run in true[-1:]:
+        metrics = {key: value for key, value in run.data.metrics.items() if key != "rmse"}
+        log("forest-final", params=run.data.params, metrics=metrics, tags={"estimator_name": "Pipeline"})
+        log("forest-final", metrics={"rmse": 5.5})
+
+
 @mistake("2.3/compared", "training_taken_for_validation")
 def training_figure(here: Workspace) -> None:
     """The learner copied the training figure to rmse."""
@@ -456,6 +473,14 @@ def training_data_only(here: Workspace) -> None:
     """The learner named the training data and forgot the validation data."""
     without_datasets()
     keep_datasets_in_a_run_of_their_own(["training"])
+
+
+@mistake("2.3/datasets", "data_in_two_runs")
+def a_run_for_each(here: Workspace) -> None:
+    """The learner opened a run for each of the two datasets."""
+    without_datasets()
+    keep_datasets_in_a_run_of_their_own(["training"])
+    keep_datasets_in_a_run_of_their_own(["validation"])
 
 
 @mistake("2.3/datasets", "same_month_twice")

@@ -136,7 +136,7 @@ check("2.1/kinds")
 # ```
 #
 # By hand, in a spreadsheet program that saves as CSV, or in an editor, is fine: that is how most people keep such a list.
-# Figures may be rounded, and a comma for the point counts, too: some countries' programs write it so. Or let the store write it: `mlflow.search_runs` gives a pandas table, and `to_csv(sheet)` writes
+# Figures may be rounded, and a comma for the point counts where semicolons part the columns. Or let the store write it: `mlflow.search_runs` gives a pandas table, and `to_csv(sheet)` writes
 # one. (In that table the columns are called `run_id`, `params.model`, `metrics.rmse` and so on; those names count, too.)
 
 # %% nbgrader={"grade": false, "grade_id": "spreadsheet-solution", "locked": false, "schema_version": 3, "solution": true, "task": false}

@@ -14,7 +14,7 @@
 # # 2.2 Getting started: a ridge, by hand
 #
 # `run.py` logged one Lasso. Now it is your turn, with a **Ridge**, in an experiment of your own. Seven small steps,
-# half an hour.
+# forty minutes.
 #
 # After each step run the check below it. It looks at what MLflow stored, so you may check as often as you like, and
 # `flowcoach check 2.2` in a terminal says the same. A try that went wrong costs nothing and may stay.
@@ -43,7 +43,8 @@ print(f"your workspace's store is {here.store}")
 # ## Step 1 · The right store, and an experiment
 #
 # Tell MLflow to use your workspace's store (its address is `here.store`), then make the experiment `ridge-by-hand`
-# in it and choose it. `run.py` shows how: make it only when it is not there yet, for you will run this cell again (after
+# in it and choose it: `mlflow.get_experiment_by_name`, `mlflow.create_experiment` and `mlflow.set_experiment`, as `run.py`
+# does (it lies beside the section's page). Make it only when it is not there yet, for you will run this cell again (after
 # each restart of the kernel). `artifact_location` gives its files a place that does not depend on the folder you stand
 # in. Forgot that? It cannot be changed afterwards, and the check does not ask for it.
 

@@ -81,8 +81,8 @@ check("2.3/baseline")
 # ## Step 2 · Fifteen trials
 #
 # Write the objective. Each call is **one run**: it logs the four knobs that Optuna proposes, trains a forest with
-# them and `random_state=42`, and logs its validation RMSE as `rmse`. The code around it opens the run and runs the
-# search.
+# them and `random_state=42`, and logs its validation RMSE as `rmse`. The code around it opens the run. Below
+# it, let Optuna search: `create_study` and `optimize`, as on the page.
 #
 # `taxi.pipeline(RandomForestRegressor(...))` gives you a model that takes the columns `taxi.ZONES` as they are.
 
@@ -144,7 +144,7 @@ check("2.3/best-tagged")
 # %% [markdown]
 # ## Step 4 · Train it again
 #
-# Ask MLflow for the trial that you tagged (a filter on `tags.best_of`). In a new run of the experiment `forest-final`,
+# Ask MLflow for the trial that you tagged (the filter `tags.best_of != ''`). In a new run of the experiment `forest-final`,
 # train a forest with its knobs, and with the `random_state` of your trials. Log the four knobs and `rmse` as before, and
 # set the tag `chosen_from` to the **run id** of the trial.
 #
@@ -177,7 +177,7 @@ check("2.3/retrained")
 # ## Step 5 · Autolog (the second evening)
 #
 # When you come back, run the first cell again, and no other: all you need is in the store. Ask it for the knobs of your
-# run of step 4 (a filter on `tags.chosen_from`).
+# run of step 4 (the filter `tags.chosen_from != ''`; the newest comes first).
 #
 # Then let MLflow write: switch autolog on with `mlflow.sklearn.autolog(log_models=False)`, start a run in
 # `forest-final`, and fit the **same** forest inside it, same knobs, same `random_state`. Switch autolog off afterwards

@@ -104,7 +104,8 @@ class Workspace:
     def answer(self, section: str, **answers: Any) -> None:
         """Write answers into `answers.toml`, leaving all others as they are. The file is replaced in one step.
 
-        Raises Problem when the file that is there is not valid TOML.
+        Arrays and columns of numpy and pandas are kept as lists. Raises Problem when the file that is there is not
+        valid TOML, and for an answer that a text file cannot hold.
         """
         import tomlkit
 
@@ -117,9 +118,23 @@ class Workspace:
         if not isinstance(table, dict):
             table = document[section] = tomlkit.table()
         for question, answer in answers.items():
-            plain = answer.item() if hasattr(answer, "item") else answer  # a number of numpy's
-            table[question] = "" if plain is None else plain
+            try:
+                table[question] = "" if answer is None else _plain(answer)
+            except (ValueError, TypeError) as error:
+                raise Problem(
+                    f"The answer `{question}` is a {type(answer).__name__}, which a text file cannot hold.",
+                    "give a text, a number, or a list of them",
+                ) from error
         write_text(path, tomlkit.dumps(document))
+
+
+def _plain(answer: Any) -> Any:
+    """An answer without numpy and pandas: their numbers, arrays and columns become numbers and lists."""
+    if isinstance(answer, list | tuple):
+        return [_plain(item) for item in answer]
+    if isinstance(answer, dict):
+        return {key: _plain(item) for key, item in answer.items()}
+    return answer.tolist() if hasattr(answer, "tolist") else answer
 
 
 def pick(learner: str, question: str, options: Sequence[T]) -> T:

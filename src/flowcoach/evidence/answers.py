@@ -42,7 +42,7 @@ class Answers:
         if answer is None or answer == "":
             raise NotFound(
                 f"The question `{question}` has no answer yet.",
-                expected=f'`{question}` in the table ["{section}"]',
+                expected=f"an answer to `{question}`",
                 found="no answer",
                 where=where,
                 advice="answer it in the exercise notebook and run that cell, or edit the file",
