@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from flowcoach import workspace
+from flowcoach.evidence import answers
 from flowcoach.evidence.discover import open_store
 from flowcoach.evidence.opening import path_of
 from flowcoach.problem import Problem
@@ -89,3 +92,27 @@ class TestVariants:
     def test_a_learner_keeps_theirs_and_another_has_another(self) -> None:
         picked = {workspace.pick(learner, "2.7/random_state", range(1000)) for learner in ("ada", "ada", "bob", "eve")}
         assert len(picked) == 3
+
+
+@pytest.mark.parametrize(
+    ("answer", "kept"),
+    [
+        (pd.Series(["a", "b"]), ["a", "b"]),
+        (np.array([1, 2]), [1, 2]),
+        ([np.int64(3)], [3]),
+        (np.float64(0.5), 0.5),
+        ({"k": np.str_("v")}, {"k": "v"}),
+    ],
+    ids=["column", "array", "list of numbers", "number", "table"],
+)
+def test_an_answer_of_numpy_or_pandas_is_kept_as_plain_data(tmp_path: Path, answer: object, kept: object) -> None:
+    load(tmp_path, "").answer("2.1", it=answer)
+    assert answers.read(tmp_path).sections["2.1"]["it"] == kept
+
+
+def test_an_answer_that_a_text_file_cannot_hold_is_said_and_leaves_the_others(tmp_path: Path) -> None:
+    here = load(tmp_path, "")
+    here.answer("2.1", first="a")
+    with pytest.raises(Problem, match="DataFrame"):
+        here.answer("2.1", it=pd.DataFrame({"a": [1]}))
+    assert answers.read(tmp_path).sections["2.1"] == {"first": "a"}
