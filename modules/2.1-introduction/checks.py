@@ -703,8 +703,11 @@ def _rows(evidence: Evidence) -> list[dict[str, str]]:
     columns = {column: _column(column, names) for column in COLUMNS}
     missing = [column for column, place in columns.items() if place is None]
     expect(
-        missing, "columns that are missing", where=f"{SHEET}, first line", advice=f"begin with {','.join(COLUMNS)}"
-    ).satisfies(not missing, "none")
+        names,
+        f"the names in the first line, which lacks {' and '.join(missing)}",
+        where=f"{SHEET}, first line",
+        advice=f"begin with {','.join(COLUMNS)}",
+    ).satisfies(not missing, ", ".join(COLUMNS))
     places = {column: place for column, place in columns.items() if place is not None}
     return [{column: row[place] if place < len(row) else "" for column, place in places.items()} for row in table[1:]]
 

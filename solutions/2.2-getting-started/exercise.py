@@ -153,6 +153,9 @@ alpha = 10
 
 def terminal(*words):
     """Run a command in the workspace and show what it says: terminal("git", "status")."""
+    if " " in words[0]:
+        print('give the words apart: terminal("git", "status")')
+        return
     if shutil.which(words[0]) is None:
         print(f"{words[0]} is not installed here; git comes from https://git-scm.com/downloads")
         return
