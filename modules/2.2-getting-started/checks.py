@@ -252,7 +252,7 @@ def _astray(evidence: Evidence) -> Iterator[Run]:
         'mlflow.log_metric("rmse", root_mean_squared_error(valid[taxi.TARGET], model.predict(valid[taxi.ZONES]))).',
     ],
     why="A figure measured on the training month is a promise that the model only makes about the past.\n"
-    "The two paths beside it say which kind of figure it is. That they say the truth, only you can see to.",
+    "The paths say which kind this one is. No check has seen whether it really was measured on `valid`: you have to.",
 )
 def measured(evidence: Evidence) -> None:
     """A described run carries the metric `rmse`, in minutes, and its paths name one month to learn from

@@ -365,8 +365,8 @@ def _is_best_of(run: Run, evidence: Evidence) -> None:
     found = trials_in(evidence)
     compared = number(run.tag("best_of"))
     expect(
-        compared,
-        f"the number of trials in the tag `best_of`, “{run.tag('best_of')}”",
+        run.tag("best_of").strip(),
+        "the number of trials in the tag `best_of`",
         where=f"run {run.label}",
         advice=f"its value is how many trials you compared; there are {found.count()}, for the baseline is none",
     ).is_between(TRIALS, found.count() + found.deleted().count())
